@@ -1,0 +1,72 @@
+// A compiled program as the artifact writer takes it: code, stages, memory plan, and what to put
+// into the weight segment, by reference to lm values that are evaluated while they are streamed.
+#pragma once
+#include "compiler/passes/Summary.h"
+#include "mlir/IR/Value.h"
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace coppice {
+
+enum class WeightFormat : uint8_t { F32, F16, BF16, U32 };
+enum class WeightLayout : uint8_t {
+  Rows,  // row-major [rows][cols], no padding; vectors are [1][cols]
+  Panels // the panel layout of compiler/codegen/KernelArgs.h, without padding
+};
+
+/// One item of the weight segment.
+struct PackedWeight {
+  std::string role;   // "q_proj", "kv_map", ...: what inspect groups bytes by
+  int32_t layer = -1; // -1: belongs to no layer
+  WeightFormat format = WeightFormat::F32;
+  WeightLayout layout = WeightLayout::Rows;
+  int64_t rows = 0, cols = 0;
+  uint64_t offset = 0; // in the weight segment, bytes, a multiple of 64
+  uint64_t bytes = 0;  // rows * cols * size of the format
+  mlir::Value source;  // lm.weight (matrix or vector) or a constant-row expression; or null:
+  std::vector<uint32_t> words; // then these are the contents (floats bit-cast), format F32 or U32
+};
+
+struct KernelSymbol {
+  std::string name;
+  uint32_t offset = 0; // of its entry in the code image
+};
+
+/// Position-independent machine code, read-only data included; imports nothing, no relocations.
+struct CodeImage {
+  std::vector<uint8_t> bytes;
+  std::vector<KernelSymbol> kernels;
+};
+
+struct Stage {
+  uint32_t kernel = 0; // index into CodeImage::kernels
+  uint32_t set = 0;    // COPPICE_ROWS_ALL or COPPICE_ROWS_LOGITS
+  bool perRow = false; // items = count * rows of the set, else count
+  uint32_t count = 1;
+  int32_t layer = -1; // for listings
+  std::vector<uint32_t> args;
+};
+
+struct MemoryPlan {
+  uint64_t arenaBytesPerRow = 0;    // a multiple of 64
+  uint64_t kvFloatsPerPosition = 0; // over all layers
+};
+
+struct Program {
+  std::string target;                // resolved name, "x86-64-v3"
+  std::vector<std::string> features; // that the machine must have, LLVM's names
+  CodeImage code;
+  std::vector<Stage> stages;
+  std::vector<PackedWeight> weights; // ascending offsets
+  MemoryPlan memory;
+  uint32_t vocabulary = 0; // columns of the logits
+  uint32_t tokenLimit = 0; // token ids below this may be passed
+  uint32_t context = 0;    // positions at most
+  std::string modelType;
+  std::vector<int32_t> stopTokens; // end-of-text ids
+  ModelSummary summary;
+  uint64_t parametersBefore = 0; // of the checkpoint as imported
+};
+
+} // namespace coppice

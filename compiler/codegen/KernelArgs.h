@@ -1,0 +1,76 @@
+// The argument words of every kernel: one definition for the kernel builders, which read them, and
+// for the stage list, which writes them. Purely a schema: enumerators are word indices.
+//
+// Units. "buf" is an arena offset in 64 bytes per row, as kernel_abi.h says; rows of a buffer of
+// width w are roundUp(w, 16) floats apart (the kernels compute it from the width). "weight" is an
+// offset into the weight segment in 64 bytes. "set" is COPPICE_ROWS_ALL or _LOGITS. Floats are
+// bit-cast. kNone in a buf or weight word means "absent". Items per stage are in brackets.
+#pragma once
+#include <cstdint>
+
+namespace coppice::args {
+
+constexpr uint32_t kNone = 0xffffffffu;
+
+// Output rows of a weight panel. A matrix [N, K] in panel layout is N/32 panels of 32 output rows,
+// then, for the N % 32 rows left, panels of 16, 8, 4, 2 and 1 rows as its binary digits say; each
+// panel is [K][rows] elements and they lie one after the other without padding.
+constexpr uint32_t kPanelRows = 32;
+
+// out[r] = table[id(r) + offset]; id is the row's token, or its position.      [rows]
+// embed_rows_{f32,f16,bf16}: table [vocab][width]; embed_panel_*: the panel layout, K = width.
+// An id outside [0, extent - offset) is never passed: the runtime checks tokens and positions.
+struct Embed {
+  enum : uint32_t { set, out, table, extent, width, offset, usePosition, count };
+};
+// layer_norm, rms_norm: scale and bias are f32, kNone if absent (rms_norm: no bias). [rows]
+struct Norm {
+  enum : uint32_t { set, in, out, scale, bias, width, eps, count };
+};
+// linear_{f32,f16,bf16}: out = in x W^T (+ bias) (+ residual).                 [panels]
+// out == kNone writes frame.logits, rows `outs` floats apart. residual may equal out. K may be 0.
+struct Linear {
+  enum : uint32_t { set, in, out, weight, bias, residual, ins, outs, count };
+};
+// rope_table: for each row cos(angle_i), i < pairs, then sin(angle_i), i < pairs. [rows]
+struct RopeTable {
+  enum : uint32_t { set, out, invFreq, pairs, count };
+};
+// rope: rotates each head by the row's table (width 2 * pairs); out may equal in. [rows]
+struct Rope {
+  enum : uint32_t { set, in, out, table, heads, headDim, pairs, count };
+};
+// kv_write: puts key and value rows into the session's cache.                  [rows * kvHeads]
+// A layer's part of a cache of C positions starts at kvOffset * C floats. KV head g there: keys at
+// g * 2 * headDim * C floats as [C/16][headDim][16], then values as [C][headDim]. f32.
+struct KvWrite {
+  enum : uint32_t { set, key, value, kvOffset, kvHeads, headDim, count };
+};
+// attention: one query row and head per item, item = row * heads + head.       [rows * heads]
+// kvMap: weight offset of a uint32 [heads], query head to KV head.
+struct Attention {
+  enum : uint32_t { set, query, out, kvOffset, heads, kvHeads, headDim, kvMap, scale, count };
+};
+// activation_{relu,gelu,gelu_tanh,silu}: out = f(in) (* other); out may equal in or other. [rows]
+struct Activation {
+  enum : uint32_t { set, in, other, out, width, count };
+};
+// add: out = in + other + constant (weight, f32 row), either kNone; out may equal in or other. mul:
+// likewise out = in * other.                                                            [rows]
+struct Binary {
+  enum : uint32_t { set, in, other, constant, out, width, count };
+};
+// select: out[i] = in[index[i]]; index: weight offset of a uint32 [width].     [rows]
+struct Select {
+  enum : uint32_t { set, in, out, index, width, count };
+};
+// mask: out = in, but out[index[i]] = fill[i] (0 without fill), i < dead; out may equal in. [rows]
+struct Mask {
+  enum : uint32_t { set, in, out, index, fill, dead, width, count };
+};
+// gather: out row r of the LOGITS set = in row source[r] of the ALL set.       [logits rows]
+struct Gather {
+  enum : uint32_t { in, out, width, count };
+};
+
+} // namespace coppice::args
