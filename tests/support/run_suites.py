@@ -1,0 +1,136 @@
+"""Run every test suite of a build and sum them: `tools/dev test` calls this.
+
+Suites are BUILD/bin/coppice-*-tests (GoogleTest) and lit over BUILD/tests. Each prints one summary
+line, a failing one its output too. The last line is `N passed, N failed`, with `, N skipped` where
+some were. The exit code is 1 if a test failed or if none ran.
+"""
+
+import argparse
+import concurrent.futures
+import glob
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+
+# A suite that takes longer hangs; it counts as a failure.
+TIME_LIMIT_S = 1500
+
+
+class Result:
+    def __init__(self, name, passed=0, failed=0, skipped=0, output="", seconds=0.0):
+        self.name, self.output, self.seconds = name, output, seconds
+        self.passed, self.failed, self.skipped = passed, failed, skipped
+
+    def counts(self):
+        text = f"{self.passed} passed, {self.failed} failed"
+        return text + (f", {self.skipped} skipped" if self.skipped else "")
+
+    def show(self):
+        if self.failed:
+            print(self.output.rstrip())
+        else:
+            # Random tests name their seed, so that a run can be repeated.
+            for line in self.output.splitlines():
+                if line.lower().startswith("seed"):
+                    print(f"{self.name}: {line}")
+        print(f"{self.name}: {self.counts()} ({self.seconds:.1f} s)", flush=True)
+
+
+def run(command, **options):
+    """The exit code (None after TIME_LIMIT_S) and the output, both streams together."""
+    try:
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, timeout=TIME_LIMIT_S, **options)
+        return done.returncode, done.stdout.decode(errors="replace")
+    except subprocess.TimeoutExpired as stopped:
+        output = (stopped.stdout or b"").decode(errors="replace")
+        return None, output + f"\nstopped after {TIME_LIMIT_S} s\n"
+
+
+def read_json(path):
+    try:
+        with open(path, encoding="utf-8") as file:
+            return json.load(file)
+    except (OSError, ValueError):
+        return None
+
+
+def run_gtest(executable, text_filter, folder):
+    name = os.path.basename(executable)
+    report_path = os.path.join(folder, name + ".json")
+    command = [executable, f"--gtest_output=json:{report_path}", "--gtest_brief=1"]
+    if text_filter:
+        command.append(f"--gtest_filter=*{text_filter}*")
+    start = time.monotonic()
+    code, output = run(command)
+    result = Result(name, output=output, seconds=time.monotonic() - start)
+    report = read_json(report_path)
+    for suite in (report or {}).get("testsuites", []):
+        for case in suite["testsuite"]:
+            if case.get("failures"):
+                result.failed += 1
+            elif case.get("result") == "SKIPPED" or case.get("status") == "NOTRUN":
+                result.skipped += 1
+            else:
+                result.passed += 1
+    # A crash leaves no report, or one without the test that crashed.
+    if code != 0 and result.failed == 0:
+        result.output += f"\n{name}: exit code {code}\n"
+        result.failed = 1
+    return result
+
+
+def run_lit(lit, build, text_filter, folder, jobs):
+    report_path = os.path.join(folder, "lit.json")
+    command = [sys.executable, lit, "-v", "-j", str(jobs), "--output", report_path,
+               os.path.join(build, "tests")]
+    if text_filter:
+        command += ["--filter", text_filter, "--allow-empty-runs"]
+    start = time.monotonic()
+    code, output = run(command)
+    result = Result("lit", output=output, seconds=time.monotonic() - start)
+    for test in (read_json(report_path) or {}).get("tests", []):
+        if test["code"] in ("PASS", "FLAKYPASS", "XFAIL"):
+            result.passed += 1
+        elif test["code"] in ("UNSUPPORTED", "SKIPPED"):
+            result.skipped += 1
+        elif test["code"] != "EXCLUDED":
+            result.failed += 1
+    if code != 0 and result.failed == 0:
+        result.output += f"\nlit: exit code {code}\n"
+        result.failed = 1
+    return result
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--build", required=True, help="the build folder")
+    parser.add_argument("--lit", required=True, help="path of lit.py")
+    parser.add_argument("filter", nargs="?", default="", help="part of a test's name")
+    args = parser.parse_args()
+
+    jobs = os.cpu_count() or 1
+    executables = sorted(glob.glob(os.path.join(args.build, "bin", "coppice-*-tests")))
+    results = []
+    with tempfile.TemporaryDirectory() as folder:
+        with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+            started = [pool.submit(run_gtest, e, args.filter, folder) for e in executables]
+            for future in started:
+                results.append(future.result())
+                results[-1].show()
+        results.append(run_lit(args.lit, args.build, args.filter, folder, jobs))
+        results[-1].show()
+
+    passed, failed, skipped = (sum(getattr(r, k) for r in results)
+                               for k in ("passed", "failed", "skipped"))
+    if passed + failed == 0:
+        print("no test ran" + (f" whose name contains '{args.filter}'" if args.filter else ""))
+    print(Result("", passed, failed, skipped).counts(), flush=True)
+    return 1 if failed or passed == 0 else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
