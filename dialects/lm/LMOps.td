@@ -52,6 +52,7 @@ def LM_WeightOp : LM_PureOp<"weight", [DeclareOpInterfaceMethods<SymbolUserOpInt
   let assemblyFormat = [{
     $tensor (`rows` $rows^)? (`cols` $cols^)? (`transposed` $transposed^)? attr-dict `:` type($result)
   }];
+  let hasCanonicalizer = 1;
 }
 
 //===----------------------------------------------------------------------===//
@@ -161,7 +162,7 @@ def LM_RopeOp : LM_PureOp<"rope"> {
                        DenseF32ArrayAttr:$inv_freq);
   let results = (outs LM_Rows:$result);
   let assemblyFormat = [{
-    $input `at` $positions `head_dim` $head_dim `inv_freq` $inv_freq attr-dict `:` type($input) `,` type($positions) `->` type($result)
+    $input `at` $positions `head_dim` $head_dim `inv_freq` custom<ExactFloats>($inv_freq) attr-dict `:` type($input) `,` type($positions) `->` type($result)
   }];
 }
 
@@ -189,8 +190,7 @@ def LM_AttentionOp : LM_PureOp<"attention"> {
 // Blocks, masks, selections, marks
 //===----------------------------------------------------------------------===//
 
-def LM_BlockOp : LM_PureOp<"block", [SingleBlock,
-                                     RecursivelySpeculatable]> {
+def LM_BlockOp : LM_Op<"block", [SingleBlock, RecursiveMemoryEffects, RecursivelySpeculatable]> {
   let summary = "One residual block, from residual in to residual out";
   let description = [{
     The region computes the block from its one argument, the residual; its own norms are inside,
@@ -207,6 +207,7 @@ def LM_BlockOp : LM_PureOp<"block", [SingleBlock,
   let arguments = (ins LM_BlockKindAttr:$kind, I32Attr:$layer, LM_Rows:$input, UnitAttr:$skip);
   let results = (outs LM_Rows:$result);
   let regions = (region SizedRegion<1>:$body);
+  let hasRegionVerifier = 1;
   let hasCustomAssemblyFormat = 1;
 }
 
@@ -216,7 +217,8 @@ def LM_YieldOp : LM_PureOp<"yield", [Terminator, ReturnLike, ParentOneOf<["Block
   let assemblyFormat = [{ $value attr-dict `:` type($value) }];
 }
 
-def LM_MaskOp : LM_PureOp<"mask"> {
+def LM_MaskOp : LM_PureOp<"mask", [
+    TypesMatchWith<"the result has the input's type", "result", "input", "$_self">]> {
   let summary = "Puts zero, or a constant, in place of the dead columns";
   let description = [{
     A choice, not a product: a dead column is zero even where the input is infinite. `fill` holds
@@ -245,9 +247,12 @@ def LM_SelectOp : LM_PureOp<"select"> {
   let hasCanonicalizer = 1;
 }
 
-def LM_ObserveOp : LM_PureOp<"observe"> {
+def LM_ObserveOp : LM_Op<"observe", [
+    MemoryEffects<[MemWrite]>,
+    TypesMatchWith<"the result has the input's type", "result", "input", "$_self">]> {
   let summary = "Marks a value that calibration or scoring wants";
-  let description = [{The identity. Nothing moves across it, and nothing removes it.}];
+  let description = [{The identity. Nothing moves across it, and nothing removes it: it is said to
+    write, so that it outlives the last use of its result.}];
   let arguments = (ins LM_Rows:$input, StrAttr:$name);
   let results = (outs LM_Rows:$result);
   let assemblyFormat = [{ $name $input attr-dict `:` type($result) }];
@@ -257,7 +262,7 @@ def LM_ObserveOp : LM_PureOp<"observe"> {
 // Experts
 //===----------------------------------------------------------------------===//
 
-def LM_MoeOp : LM_PureOp<"moe", [RecursivelySpeculatable]> {
+def LM_MoeOp : LM_Op<"moe", [RecursiveMemoryEffects, RecursivelySpeculatable]> {
   let summary = "A router and the experts it picks from, per token";
   let description = [{
     `scores` has one column per expert. Dead experts' scores are minus infinity before softmax and
@@ -268,6 +273,7 @@ def LM_MoeOp : LM_PureOp<"moe", [RecursivelySpeculatable]> {
                        OptionalAttr<LM_IndexListAttr>:$dead);
   let results = (outs LM_Rows:$result);
   let regions = (region VariadicRegion<SizedRegion<1>>:$experts);
+  let hasRegionVerifier = 1;
   let assemblyFormat = [{
     $input `scores` $scores `top_k` $top_k (`normalize` $normalize^)? (`dead` $dead^)? attr-dict
     `:` type($input) `,` type($scores) `->` type($result) $experts
