@@ -1,0 +1,233 @@
+// Each stage op becomes a kernel's name and argument words (KernelArgs.h); a stage without items
+// vanishes.
+#include "compiler/codegen/Stages.h"
+#include "compiler/codegen/KernelArgs.h"
+#include "compiler/passes/pack/PackPasses.h"
+#include "runtime/include/coppice/kernel_abi.h"
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/TypeSwitch.h"
+#include <map>
+
+using namespace mlir;
+
+namespace coppice {
+namespace {
+
+std::string formatName(Type element) {
+  return element.isF32() ? "f32" : element.isF16() ? "f16" : "bf16";
+}
+
+/// Panels of the layout: one per 32 rows, and one per binary digit of the rest.
+uint32_t panelCount(int64_t rows) {
+  return rows / args::kPanelRows + llvm::popcount(uint32_t(rows % args::kPanelRows));
+}
+
+class Builder {
+public:
+  llvm::Expected<StageList> run(pack::StepOp step) {
+    if (!step.getArena() || !step.getKv())
+      return fail("the step has no memory plan: run pack-plan-memory before");
+    list.memory.arenaBytesPerRow = *step.getArena();
+    list.memory.kvFloatsPerPosition = *step.getKv();
+    for (Operation &op : step.getBody().front()) {
+      layer = -1;
+      if (auto at = op.getAttrOfType<IntegerAttr>(kPackLayer))
+        layer = at.getInt();
+      TypeSwitch<Operation *>(&op)
+          .Case<pack::WeightOp, pack::ConstantOp>([&](auto typed) { weight(typed); })
+          .Case<pack::EmbedOp, pack::NormOp, pack::LinearOp, pack::RopeTableOp, pack::RopeOp,
+                pack::KvWriteOp, pack::AttentionOp, pack::ActivationOp, pack::AddOp, pack::MulOp,
+                pack::SelectOp, pack::MaskOp, pack::GatherOp>([&](auto typed) { stage(typed); })
+          .Case(
+              [&](pack::ReturnOp ret) { list.vocabulary = ret.getLogits().getType().getWidth(); });
+    }
+    if (!overflow.empty())
+      return fail(overflow);
+    llvm::sort(list.weights,
+               [](const PackedWeight &a, const PackedWeight &b) { return a.offset < b.offset; });
+    numberKernels();
+    return std::move(list);
+  }
+
+private:
+  static llvm::Error fail(const std::string &message) {
+    return llvm::createStringError(llvm::inconvertibleErrorCode(), message);
+  }
+
+  /// A number that must fit a word of the stage's arguments.
+  uint32_t word(int64_t value, const char *what) {
+    if (value < 0 || value >= int64_t(args::kNone)) {
+      overflow = std::string("the model is too large for this artifact format: ") + what + " is " +
+                 std::to_string(value) + ", at most " + std::to_string(args::kNone - 1) + " fit";
+      return 0;
+    }
+    return uint32_t(value);
+  }
+  uint32_t place(Value value) {
+    if (!value)
+      return args::kNone;
+    auto at = value.getDefiningOp()->getAttrOfType<IntegerAttr>("place");
+    return at ? word(at.getInt() / 64, "an arena offset in 64 bytes") : args::kNone;
+  }
+  uint32_t weightAt(Value value) {
+    if (!value)
+      return args::kNone;
+    auto at = value.getDefiningOp()->getAttrOfType<IntegerAttr>("offset");
+    return word(at.getInt() / 64, "a weight offset in 64 bytes");
+  }
+  uint32_t width(Value buffer) {
+    return word(cast<pack::BufferType>(buffer.getType()).getWidth(), "a width");
+  }
+  static uint32_t set(Value buffer) {
+    return uint32_t(cast<pack::BufferType>(buffer.getType()).getSet());
+  }
+  static uint32_t bits(const APFloat &value) {
+    return llvm::bit_cast<uint32_t>(value.convertToFloat());
+  }
+
+  //===--- Weights ---===//
+
+  PackedWeight &record(Operation *op, pack::WeightType type, StringRef role) {
+    PackedWeight &weight = list.weights.emplace_back();
+    weight.role = role.str();
+    weight.layer = layer;
+    weight.format = type.getElement().isF32()    ? WeightFormat::F32
+                    : type.getElement().isF16()  ? WeightFormat::F16
+                    : type.getElement().isBF16() ? WeightFormat::BF16
+                                                 : WeightFormat::U32;
+    weight.layout =
+        type.getLayout() == pack::Layout::Panels ? WeightLayout::Panels : WeightLayout::Rows;
+    weight.rows = type.getRows();
+    weight.cols = type.getCols();
+    weight.offset = op->getAttrOfType<IntegerAttr>("offset").getInt();
+    weight.bytes = type.bytes();
+    return weight;
+  }
+  void weight(pack::WeightOp op) {
+    if (op.getOffset())
+      record(op, op.getType(), op.getRole()).source = op.getSource();
+  }
+  void weight(pack::ConstantOp op) {
+    if (op.getOffset())
+      record(op, op.getType(), op.getRole())
+          .words.assign(op.getWords().begin(), op.getWords().end());
+  }
+
+  //===--- Stages ---===//
+
+  void add(const std::string &kernel, uint32_t rowSet, bool perRow, uint32_t count,
+           std::vector<uint32_t> words) {
+    if (count == 0)
+      return;
+    Stage stage;
+    stage.set = rowSet;
+    stage.perRow = perRow;
+    stage.count = count;
+    stage.layer = layer;
+    stage.args = std::move(words);
+    list.stages.push_back(std::move(stage));
+    names.push_back(kernel);
+  }
+
+  void stage(pack::EmbedOp op) {
+    pack::WeightType table = op.getTable().getType();
+    bool position = op.getId() == pack::RowId::Position;
+    int64_t ids = table.getRows() - op.getOffset();
+    if (position)
+      list.positionLimit = std::min<uint64_t>(list.positionLimit, ids);
+    else
+      list.tokenLimit = word(ids, "the vocabulary");
+    bool panels = table.getLayout() == pack::Layout::Panels;
+    add((panels ? "embed_panel_" : "embed_rows_") + formatName(table.getElement()), set(op), true,
+        1,
+        {set(op), place(op), weightAt(op.getTable()), word(table.getRows(), "a table's rows"),
+         width(op), uint32_t(op.getOffset()), position});
+  }
+  void stage(pack::NormOp op) {
+    add(op.getKind() == pack::NormKind::Layer ? "layer_norm" : "rms_norm", set(op), true, 1,
+        {set(op), place(op.getInput()), place(op), weightAt(op.getScale()), weightAt(op.getBias()),
+         width(op), bits(op.getEps())});
+  }
+  void stage(pack::LinearOp op) {
+    pack::WeightType weight = op.getWeight().getType();
+    add("linear_" + formatName(weight.getElement()), set(op), false, panelCount(weight.getRows()),
+        {set(op), place(op.getInput()), place(op), weightAt(op.getWeight()), weightAt(op.getBias()),
+         place(op.getResidual()), word(weight.getCols(), "a width"),
+         word(weight.getRows(), "a width")});
+  }
+  void stage(pack::RopeTableOp op) {
+    add("rope_table", set(op), true, 1,
+        {set(op), place(op), weightAt(op.getInvFreq()), width(op) / 2});
+  }
+  void stage(pack::RopeOp op) {
+    uint32_t dim = op.getHeadDim();
+    add("rope", set(op), true, width(op) ? 1 : 0,
+        {set(op), place(op.getInput()), place(op), place(op.getTable()), width(op) / dim, dim,
+         width(op.getTable()) / 2});
+  }
+  void stage(pack::KvWriteOp op) {
+    pack::CacheType cache = op.getType();
+    uint32_t heads = cache.getHeads();
+    add("kv_write", set(op.getKey()), true, heads,
+        {set(op.getKey()), place(op.getKey()), place(op.getValue()), cachePlace(op), heads,
+         uint32_t(cache.getHeadDim())});
+  }
+  uint32_t cachePlace(pack::KvWriteOp op) {
+    return word(*op.getPlace(), "a cache offset in floats per position");
+  }
+  void stage(pack::AttentionOp op) {
+    pack::CacheType cache = op.getCache().getType();
+    uint32_t dim = cache.getHeadDim(), heads = width(op) / dim;
+    add("attention", set(op), true, heads,
+        {set(op), place(op.getQuery()), place(op),
+         cachePlace(op.getCache().getDefiningOp<pack::KvWriteOp>()), heads,
+         uint32_t(cache.getHeads()), dim, weightAt(op.getKvMap()), bits(op.getScale())});
+  }
+  void stage(pack::ActivationOp op) {
+    add("activation_" + lm::stringifyActivationKind(op.getKind()).str(), set(op), true,
+        width(op) ? 1 : 0,
+        {set(op), place(op.getInput()), place(op.getOther()), place(op), width(op)});
+  }
+  template <typename Op> void binary(Op op, const char *kernel) {
+    add(kernel, set(op), true, width(op) ? 1 : 0,
+        {set(op), place(op.getInput()), place(op.getOther()), weightAt(op.getConstant()), place(op),
+         width(op)});
+  }
+  void stage(pack::AddOp op) { binary(op, "add"); }
+  void stage(pack::MulOp op) { binary(op, "mul"); }
+  void stage(pack::SelectOp op) {
+    add("select", set(op), true, width(op) ? 1 : 0,
+        {set(op), place(op.getInput()), place(op), weightAt(op.getIndex()), width(op)});
+  }
+  void stage(pack::MaskOp op) {
+    add("mask", set(op), true, width(op) ? 1 : 0,
+        {set(op), place(op.getInput()), place(op), weightAt(op.getIndex()), weightAt(op.getFill()),
+         uint32_t(op.getIndex().getType().getCols()), width(op)});
+  }
+  void stage(pack::GatherOp op) {
+    add("gather", set(op), true, width(op) ? 1 : 0, {place(op.getInput()), place(op), width(op)});
+  }
+
+  void numberKernels() {
+    std::map<std::string, uint32_t> numbers;
+    for (const std::string &name : names)
+      numbers[name] = 0;
+    for (auto &[name, number] : numbers) {
+      number = list.kernels.size();
+      list.kernels.push_back(name);
+    }
+    for (auto [stage, name] : llvm::zip(list.stages, names))
+      stage.kernel = numbers[name];
+  }
+
+  StageList list;
+  std::vector<std::string> names; // of each stage's kernel
+  int32_t layer = -1;
+  std::string overflow;
+};
+
+} // namespace
+
+llvm::Expected<StageList> buildStages(pack::StepOp step) { return Builder().run(step); }
+
+} // namespace coppice

@@ -1,0 +1,320 @@
+// lm-to-pack: see PackPasses.td. One walk over the function in order; every token-row value is made
+// in exactly one row set, and gathered where the other one wants it.
+#include "compiler/passes/pack/PackPasses.h"
+#include "mlir/IR/IRMapping.h"
+#include "llvm/ADT/DenseSet.h"
+
+using namespace mlir;
+using coppice::pack::RowSet;
+
+namespace coppice {
+#define GEN_PASS_DEF_LMTOPACK
+#include "compiler/passes/pack/PackPasses.h.inc"
+
+namespace {
+
+/// "model.layers.3.self_attn.q_proj.weight" -> "q_proj", "lm_head.bias" -> "lm_head.bias".
+std::string roleOf(StringRef tensor) {
+  bool bias = tensor.consume_back(".bias");
+  tensor.consume_back(".weight");
+  return (tensor.rsplit('.').second.empty() ? tensor : tensor.rsplit('.').second).str() +
+         (bias ? ".bias" : "");
+}
+
+/// The single-use `Op` that makes `value`, if it does.
+template <typename Op> Op soleUse(Value value) {
+  return value.hasOneUse() ? value.getDefiningOp<Op>() : Op();
+}
+
+class Converter {
+public:
+  Converter(func::FuncOp func, Type format) : func(func), format(format), b(func) {}
+
+  LogicalResult run() {
+    for (Operation &op : func.getBody().front().without_terminator())
+      if (auto attention = dyn_cast<lm::AttentionOp>(op)) {
+        needAll(attention.getKey());
+        needAll(attention.getValue());
+      }
+    auto step =
+        b.create<pack::StepOp>(func.getLoc(), func.getSymName(), IntegerAttr(), IntegerAttr());
+    b.setInsertionPointToStart(&step.getBody().emplaceBlock());
+    for (Operation &op : func.getBody().front().without_terminator()) {
+      loc = op.getLoc();
+      layer = op.getAttrOfType<IntegerAttr>(kLmLayer);
+      if (failed(convert(op)))
+        return failure();
+    }
+    auto ret = cast<func::ReturnOp>(func.getBody().front().getTerminator());
+    layer = {};
+    b.create<pack::ReturnOp>(ret.getLoc(), buffer(ret.getOperand(0), RowSet::Logits));
+    func.erase();
+    return success();
+  }
+
+  unsigned stages = 0, gathers = 0;
+
+private:
+  //===--- Row sets ---===//
+
+  void needAll(Value value) {
+    SmallVector<Value> worklist{value};
+    while (!worklist.empty()) {
+      Value next = worklist.pop_back_val();
+      if (!lm::isTokenRows(next.getType()) || !all.insert(next).second)
+        continue;
+      if (Operation *def = next.getDefiningOp())
+        llvm::append_range(worklist, def->getOperands());
+    }
+  }
+  RowSet setOf(Value value) const { return all.contains(value) ? RowSet::All : RowSet::Logits; }
+
+  /// The buffer of `value` for the rows of `set`, gathered if it exists for all rows only.
+  Value buffer(Value value, RowSet set) {
+    auto &mine = buffers[unsigned(set)];
+    if (Value found = mine.lookup(value))
+      return found;
+    Value from = buffers[unsigned(RowSet::All)].lookup(value);
+    assert(from && set == RowSet::Logits && "a value of the logits set is never read by all rows");
+    ++gathers;
+    return mine[value] = stage<pack::GatherOp>(bufferType(value, set), from, IntegerAttr());
+  }
+  pack::BufferType bufferType(Value value, RowSet set) {
+    return pack::BufferType::get(b.getContext(), lm::rowWidth(value.getType()), set);
+  }
+
+  template <typename Op, typename... Args> Value stage(Args &&...args) {
+    auto op = b.create<Op>(loc, std::forward<Args>(args)...);
+    tag(op);
+    ++stages;
+    return op.getResult();
+  }
+  void tag(Operation *op) {
+    if (layer)
+      op->setAttr(kPackLayer, layer);
+  }
+
+  //===--- Weights ---===//
+
+  Value packed(Value source, pack::Layout layout) {
+    Value &slot = weights[{source, unsigned(layout)}];
+    if (slot)
+      return slot;
+    auto type = cast<RankedTensorType>(source.getType());
+    bool matrix = type.getRank() == 2;
+    Type element = matrix ? (format ? format : type.getElementType()) : b.getF32Type();
+    auto packedType = pack::WeightType::get(b.getContext(), matrix ? type.getDimSize(0) : 1,
+                                            type.getShape().back(), element,
+                                            matrix ? layout : pack::Layout::Rows);
+    auto weight = source.getDefiningOp<lm::WeightOp>();
+    auto op = b.create<pack::WeightOp>(
+        source.getLoc(), packedType, constants.lookup(source),
+        b.getStringAttr(weight ? roleOf(weight.getTensor()) : std::string("folded.bias")),
+        IntegerAttr());
+    if (Operation *def = source.getDefiningOp())
+      if (auto at = def->getAttrOfType<IntegerAttr>(kLmLayer))
+        op->setAttr(kPackLayer, at);
+    return slot = op;
+  }
+  Value vector(Value source) { return source ? packed(source, pack::Layout::Rows) : Value(); }
+  Value matrixOf(Value source) {
+    bool linear = llvm::any_of(source.getUsers(), [&](Operation *user) {
+      auto op = dyn_cast<lm::LinearOp>(user);
+      return op && lm::isTokenRows(op.getType());
+    });
+    return packed(source, linear ? pack::Layout::Panels : pack::Layout::Rows);
+  }
+  Value table(ArrayRef<int32_t> words, bool integers, StringRef role) {
+    auto type = pack::WeightType::get(b.getContext(), 1, words.size(),
+                                      integers ? Type(b.getI32Type()) : Type(b.getF32Type()),
+                                      pack::Layout::Rows);
+    auto op = b.create<pack::ConstantOp>(loc, type, b.getDenseI32ArrayAttr(words),
+                                         b.getStringAttr(role), IntegerAttr());
+    return op;
+  }
+
+  //===--- Ops ---===//
+
+  LogicalResult convert(Operation &op) {
+    if (op.getNumResults() == 1 && !lm::isTokenRows(op.getResult(0).getType())) {
+      b.clone(op, constants); // a weight, or an expression over constant rows
+      return success();
+    }
+    return TypeSwitch<Operation *, LogicalResult>(&op)
+        .Case<lm::EmbedOp, lm::LayerNormOp, lm::RmsNormOp, lm::LinearOp, lm::ActivationOp,
+              lm::MulOp, lm::AddOp, lm::RopeOp, lm::AttentionOp, lm::SelectOp, lm::MaskOp,
+              lm::ObserveOp>([&](auto typed) {
+          RowSet set = setOf(typed.getResult());
+          Value made = emit(typed, set);
+          if (made)
+            buffers[unsigned(set)][typed.getResult()] = made;
+          return success(made || fused.contains(&op));
+        })
+        .Default([](Operation *other) -> LogicalResult {
+          return other->emitOpError(
+              "has no stages to compile to; remove it or choose another model family");
+        });
+  }
+
+  Value emit(lm::EmbedOp op, RowSet set) {
+    auto id = dyn_cast<BlockArgument>(op.getIds());
+    if (!id)
+      return op.emitOpError("looks up neither tokens nor positions"), Value();
+    return stage<pack::EmbedOp>(bufferType(op.getResult(), set),
+                                id.getArgNumber() == 0 ? pack::RowId::Token : pack::RowId::Position,
+                                matrixOf(op.getTable()), op.getOffset(), IntegerAttr());
+  }
+
+  Value emit(lm::LayerNormOp op, RowSet set) {
+    return stage<pack::NormOp>(bufferType(op.getResult(), set), pack::NormKind::Layer,
+                               buffer(op.getInput(), set), vector(op.getScale()),
+                               vector(op.getBias()), eps(op.getEps()), IntegerAttr());
+  }
+  Value emit(lm::RmsNormOp op, RowSet set) {
+    return stage<pack::NormOp>(bufferType(op.getResult(), set), pack::NormKind::Rms,
+                               buffer(op.getInput(), set), vector(op.getScale()), Value(),
+                               eps(op.getEps()), IntegerAttr());
+  }
+  FloatAttr eps(const APFloat &value) { return b.getF32FloatAttr(float(value.convertToDouble())); }
+
+  Value emit(lm::LinearOp op, RowSet set) {
+    // A linear whose result is only added to a residual is made where the sum stands.
+    if (op.getResult().hasOneUse())
+      if (auto add = dyn_cast<lm::AddOp>(*op.getResult().user_begin()))
+        if (residualLinear(add) == op && setOf(add.getResult()) == set)
+          return fused.insert(op), Value();
+    return linear(op, Value(), set);
+  }
+  Value linear(lm::LinearOp op, Value residual, RowSet set) {
+    return stage<pack::LinearOp>(bufferType(op.getResult(), set), buffer(op.getInput(), set),
+                                 packed(op.getWeight(), pack::Layout::Panels), vector(op.getBias()),
+                                 residual, IntegerAttr());
+  }
+  /// The linear that a sum of token rows takes into itself.
+  lm::LinearOp residualLinear(lm::AddOp add) {
+    if (!lm::isTokenRows(add.getLhs().getType()) || !lm::isTokenRows(add.getRhs().getType()))
+      return {};
+    if (auto linear = soleUse<lm::LinearOp>(add.getRhs()))
+      return linear;
+    return soleUse<lm::LinearOp>(add.getLhs());
+  }
+
+  Value emit(lm::AddOp op, RowSet set) {
+    lm::LinearOp linearOp = residualLinear(op);
+    if (linearOp && fused.contains(linearOp)) {
+      Value other = linearOp.getResult() == op.getRhs() ? op.getLhs() : op.getRhs();
+      return linear(linearOp, buffer(other, set), set);
+    }
+    return binary<pack::AddOp>(op, set);
+  }
+  template <typename Op, typename From> Value binary(From op, RowSet set) {
+    Value lhs = op.getLhs(), rhs = op.getRhs();
+    if (!lm::isTokenRows(lhs.getType()))
+      std::swap(lhs, rhs);
+    bool rows = lm::isTokenRows(rhs.getType());
+    return stage<Op>(bufferType(op.getResult(), set), buffer(lhs, set),
+                     rows ? buffer(rhs, set) : Value(), rows ? Value() : vector(rhs),
+                     IntegerAttr());
+  }
+
+  Value emit(lm::ActivationOp op, RowSet set) {
+    if (op.getResult().hasOneUse())
+      if (auto mul = dyn_cast<lm::MulOp>(*op.getResult().user_begin()))
+        if (gate(mul) == op && setOf(mul.getResult()) == set)
+          return fused.insert(op), Value();
+    return stage<pack::ActivationOp>(bufferType(op.getResult(), set), op.getKind(),
+                                     buffer(op.getInput(), set), Value(), IntegerAttr());
+  }
+  lm::ActivationOp gate(lm::MulOp mul) {
+    if (auto activation = soleUse<lm::ActivationOp>(mul.getLhs()))
+      return activation;
+    return soleUse<lm::ActivationOp>(mul.getRhs());
+  }
+  Value emit(lm::MulOp op, RowSet set) {
+    lm::ActivationOp activation = gate(op);
+    if (activation && fused.contains(activation)) {
+      Value other = activation.getResult() == op.getLhs() ? op.getRhs() : op.getLhs();
+      return stage<pack::ActivationOp>(bufferType(op.getResult(), set), activation.getKind(),
+                                       buffer(activation.getInput(), set), buffer(other, set),
+                                       IntegerAttr());
+    }
+    return binary<pack::MulOp>(op, set);
+  }
+
+  Value emit(lm::RopeOp op, RowSet set) {
+    ArrayRef<float> frequencies = op.getInvFreq();
+    Value &slot = ropeTables[{op.getInvFreqAttr(), unsigned(set)}];
+    if (!slot) {
+      SmallVector<int32_t> words;
+      for (float f : frequencies)
+        words.push_back(llvm::bit_cast<int32_t>(f));
+      auto type = pack::BufferType::get(b.getContext(), 2 * frequencies.size(), set);
+      slot = stage<pack::RopeTableOp>(type, table(words, false, "rope"), IntegerAttr());
+      slot.getDefiningOp()->removeAttr(kPackLayer); // shared by the layers
+    }
+    return stage<pack::RopeOp>(bufferType(op.getResult(), set), buffer(op.getInput(), set), slot,
+                               op.getHeadDim(), IntegerAttr());
+  }
+
+  Value emit(lm::AttentionOp op, RowSet set) {
+    auto cache = pack::CacheType::get(b.getContext(), op.getNumKvHeads(), op.getHeadDim());
+    Value written = stage<pack::KvWriteOp>(cache, buffer(op.getKey(), RowSet::All),
+                                           buffer(op.getValue(), RowSet::All), IntegerAttr());
+    Value map = table(op.getKvMap(), true, "kv_map");
+    return stage<pack::AttentionOp>(bufferType(op.getResult(), set), buffer(op.getQuery(), set),
+                                    written, map, eps(op.getScale()), IntegerAttr());
+  }
+
+  Value emit(lm::SelectOp op, RowSet set) {
+    return stage<pack::SelectOp>(bufferType(op.getResult(), set), buffer(op.getInput(), set),
+                                 table(op.getKept().getIndices(), true, "select"), IntegerAttr());
+  }
+  Value emit(lm::MaskOp op, RowSet set) {
+    return stage<pack::MaskOp>(bufferType(op.getResult(), set), buffer(op.getInput(), set),
+                               table(op.getDead().getIndices(), true, "mask"), vector(op.getFill()),
+                               IntegerAttr());
+  }
+  Value emit(lm::ObserveOp op, RowSet set) { return buffer(op.getInput(), set); }
+
+  func::FuncOp func;
+  Type format; // null: as stored
+  OpBuilder b;
+  Location loc = func.getLoc();
+  IntegerAttr layer;
+  llvm::DenseSet<Value> all;
+  llvm::DenseSet<Operation *> fused;
+  llvm::DenseMap<Value, Value> buffers[2];
+  llvm::DenseMap<std::pair<Value, unsigned>, Value> weights;
+  llvm::DenseMap<std::pair<Attribute, unsigned>, Value> ropeTables;
+  IRMapping constants;
+};
+
+struct LmToPack : impl::LmToPackBase<LmToPack> {
+  using LmToPackBase::LmToPackBase;
+
+  void runOnOperation() override {
+    MLIRContext *context = &getContext();
+    Type format;
+    if (weights == "f32")
+      format = Float32Type::get(context);
+    else if (weights == "f16")
+      format = Float16Type::get(context);
+    else if (weights == "bf16")
+      format = BFloat16Type::get(context);
+    else if (weights != "stored") {
+      getOperation().emitError() << "unknown weight format '" << weights
+                                 << "'; use stored, f32, f16 or bf16";
+      return signalPassFailure();
+    }
+    for (func::FuncOp func : llvm::make_early_inc_range(getOperation().getOps<func::FuncOp>())) {
+      Converter converter(func, format);
+      if (failed(converter.run()))
+        return signalPassFailure();
+      stages += converter.stages;
+      gathered += converter.gathers;
+    }
+  }
+};
+
+} // namespace
+} // namespace coppice

@@ -1,0 +1,78 @@
+// Passes from lm to stages with places in memory. docs/reference/pack-passes.md is made from this.
+#ifndef COPPICE_PACK_PASSES
+#define COPPICE_PACK_PASSES
+
+include "mlir/Pass/PassBase.td"
+
+def InlineBlocks : Pass<"lm-inline-blocks", "::mlir::ModuleOp"> {
+  let summary = "Puts the bodies of lm.block in the place of the blocks";
+  let description = [{
+    A skipped block becomes its input. Each op of a body keeps its layer's number as the attribute
+    `lm.layer`, which listings and the artifact's weight records use.
+
+    ```mlir
+    %1 = lm.block ffn layer 3 (%x = %0) : tensor<?x8xf32> {
+      %2 = lm.linear %x, %w : ...
+      %3 = lm.add %x, %2 : ...
+      lm.yield %3 : tensor<?x8xf32>
+    }
+    ```
+    becomes
+    ```mlir
+    %2 = lm.linear %0, %w {lm.layer = 3 : i32} : ...
+    %3 = lm.add %0, %2 {lm.layer = 3 : i32} : ...
+    ```
+  }];
+}
+
+def LmToPack : Pass<"lm-to-pack", "::mlir::ModuleOp"> {
+  let summary = "Turns the graph into a step of stages over packed weights";
+  let description = [{
+    The function becomes a `pack.step`. Values that no key or value of an attention depends on are
+    computed only for the rows whose logits are wanted. A linear takes the residual that is added to
+    its result, an activation the buffer that it is multiplied with. Matrices that a linear reads
+    are packed in panels, in `weights` format (`stored`: as the checkpoint holds them); a tied
+    embedding gathers from the panels. Constant rows are packed as float32.
+
+    ```mlir
+    %1 = lm.linear %0, %w : tensor<?x8xf32>, tensor<8x8xf16> -> tensor<?x8xf32>
+    %2 = lm.add %0, %1 : tensor<?x8xf32>, tensor<?x8xf32> -> tensor<?x8xf32>
+    ```
+    becomes
+    ```mlir
+    %p = pack.weight "o_proj" %w : tensor<8x8xf16> -> !pack.weight<8 by 8 by f16, panels>
+    %2 = pack.linear %b0, %p residual %b0 : !pack.buffer<8, all> : ...
+    ```
+    Blocks must be inlined before. Experts (`lm.moe`) have no stages and are refused.
+  }];
+  let options = [Option<"weights", "weights", "std::string", "\"stored\"",
+                        "format of matrices: stored, f32, f16 or bf16">];
+  let dependentDialects = ["::coppice::pack::PackDialect"];
+  let statistics = [
+    Statistic<"stages", "stages", "Stages made">,
+    Statistic<"gathered", "gathers", "Buffers reduced to the rows whose logits are wanted">];
+}
+
+def PlanMemory : Pass<"pack-plan-memory", "::mlir::ModuleOp"> {
+  let summary = "Gives every buffer, cache and packed weight its place";
+  let description = [{
+    Buffers get arena offsets by liveness, first fit, a result lying on an operand where the
+    stage allows it and the operand ends there. Caches lie one after the other, in floats per
+    position. Weights lie in the order of their first use, each at a multiple of 64 bytes. The
+    logits have no place: the last linear writes them where the caller wants them.
+
+    ```mlir
+    %1 = pack.norm rms %0 scale %s : ... -> !pack.buffer<64, all>
+    ```
+    becomes
+    ```mlir
+    %1 = pack.norm rms %0 scale %s : ... {place = 256 : i64} : ... -> !pack.buffer<64, all>
+    ```
+  }];
+  let statistics = [
+    Statistic<"arenaBytes", "arena-bytes-per-row", "Arena bytes per row of a step">,
+    Statistic<"kvBytes", "kv-bytes-per-position", "KV cache bytes per position">,
+    Statistic<"weightBytes", "weight-bytes", "Bytes of the weight segment">];
+}
+
+#endif // COPPICE_PACK_PASSES

@@ -1,0 +1,144 @@
+// pack-plan-memory: see PackPasses.td.
+#include "compiler/passes/pack/PackPasses.h"
+#include "llvm/ADT/DenseSet.h"
+#include "llvm/Support/MathExtras.h"
+#include <map>
+
+using namespace mlir;
+
+namespace coppice {
+#define GEN_PASS_DEF_PLANMEMORY
+#include "compiler/passes/pack/PackPasses.h.inc"
+
+namespace {
+
+/// First-fit allocation of [begin, end) byte ranges of one row's arena.
+class Arena {
+public:
+  int64_t allocate(int64_t bytes) {
+    int64_t at = 0;
+    for (auto [begin, end] : live) {
+      if (begin - at >= bytes)
+        break;
+      at = std::max(at, end);
+    }
+    if (bytes)
+      live[at] = at + bytes;
+    high = std::max(high, at + bytes);
+    return at;
+  }
+  void release(int64_t at, int64_t bytes) {
+    if (bytes)
+      live.erase(at);
+  }
+  int64_t size() const { return high; }
+
+private:
+  std::map<int64_t, int64_t> live;
+  int64_t high = 0;
+};
+
+/// Operands on which the result may lie: every item reads there only what it overwrites itself.
+SmallVector<Value> reusable(Operation *op) {
+  return TypeSwitch<Operation *, SmallVector<Value>>(op)
+      .Case([](pack::LinearOp linear) -> SmallVector<Value> {
+        // Every panel reads the whole input.
+        if (!linear.getResidual() || linear.getResidual() == linear.getInput())
+          return {};
+        return {linear.getResidual()};
+      })
+      .Case([](pack::RopeOp rope) -> SmallVector<Value> { return {rope.getInput()}; })
+      .Case([](pack::MaskOp mask) -> SmallVector<Value> { return {mask.getInput()}; })
+      .Case<pack::ActivationOp, pack::AddOp, pack::MulOp>([](auto stage) -> SmallVector<Value> {
+        if (stage.getOther())
+          return {stage.getInput(), stage.getOther()};
+        return {stage.getInput()};
+      })
+      .Default([](Operation *) { return SmallVector<Value>(); });
+}
+
+struct PlanMemory : impl::PlanMemoryBase<PlanMemory> {
+  void runOnOperation() override {
+    for (auto step : getOperation().getOps<pack::StepOp>())
+      if (failed(plan(step)))
+        return signalPassFailure();
+  }
+
+  LogicalResult plan(pack::StepOp step) {
+    OpBuilder b(step);
+    Block &body = step.getBody().front();
+    llvm::DenseMap<Value, Operation *> lastUse;
+    for (Operation &op : body)
+      for (Value operand : op.getOperands())
+        lastUse[operand] = &op;
+
+    auto ret = cast<pack::ReturnOp>(body.getTerminator());
+    auto head = ret.getLogits().getDefiningOp<pack::LinearOp>();
+    if (!head || !head.getResult().hasOneUse() || head.getResidual())
+      return ret.emitOpError("must return the result of a linear without residual that nothing "
+                             "else reads: its kernel writes the logits for the caller");
+
+    Arena arena;
+    llvm::DenseMap<Value, int64_t> places;
+    int64_t kv = 0, weights = 0;
+    for (Operation &op : body) {
+      for (Value operand : op.getOperands())
+        if (isa<pack::WeightType>(operand.getType()))
+          placeWeight(b, operand, weights);
+      if (op.getNumResults() == 0 || isa<pack::WeightOp, pack::ConstantOp>(op) ||
+          &op == head.getOperation())
+        continue;
+      if (auto cache = dyn_cast<pack::CacheType>(op.getResult(0).getType())) {
+        op.setAttr("place", b.getI64IntegerAttr(kv));
+        kv += cache.floatsPerPosition();
+      } else if (auto buffer = dyn_cast<pack::BufferType>(op.getResult(0).getType())) {
+        int64_t at = -1;
+        for (Value operand : reusable(&op))
+          if (at < 0 && lastUse.lookup(operand) == &op && operand.getType() == buffer) {
+            at = places.lookup(operand);
+            places.erase(operand); // its bytes pass to the result
+          }
+        if (at < 0)
+          at = arena.allocate(buffer.rowBytes());
+        places[op.getResult(0)] = at;
+        op.setAttr("place", b.getI64IntegerAttr(at));
+      }
+      release(op, lastUse, places, arena);
+    }
+    step.setArena(arena.size());
+    step.setKv(kv);
+    arenaBytes += arena.size();
+    kvBytes += 4 * kv;
+    weightBytes += weights;
+    return success();
+  }
+
+  static void placeWeight(OpBuilder &b, Value weight, int64_t &end) {
+    Operation *def = weight.getDefiningOp();
+    if (def->hasAttr("offset"))
+      return;
+    end = llvm::alignTo(end, 64);
+    def->setAttr("offset", b.getI64IntegerAttr(end));
+    end += cast<pack::WeightType>(weight.getType()).bytes();
+  }
+
+  static void release(Operation &op, const llvm::DenseMap<Value, Operation *> &lastUse,
+                      llvm::DenseMap<Value, int64_t> &places, Arena &arena) {
+    auto end = [&](Value value) {
+      auto buffer = dyn_cast<pack::BufferType>(value.getType());
+      auto place = places.find(value);
+      if (!buffer || place == places.end())
+        return;
+      arena.release(place->second, buffer.rowBytes());
+      places.erase(place);
+    };
+    for (Value operand : op.getOperands())
+      if (lastUse.lookup(operand) == &op)
+        end(operand);
+    if (!lastUse.count(op.getResult(0)))
+      end(op.getResult(0));
+  }
+};
+
+} // namespace
+} // namespace coppice

@@ -1,0 +1,185 @@
+// Verifiers of the pack ops: widths, row sets and weight shapes agree with what the kernels read.
+#include "dialects/pack/Pack.h"
+
+using namespace mlir;
+
+#define GET_OP_CLASSES
+#include "dialects/pack/PackOps.cpp.inc"
+
+namespace coppice::pack {
+
+static LogicalResult sameRows(Operation *op, BufferType a, BufferType b, StringRef what) {
+  if (a.getSet() != b.getSet())
+    return op->emitOpError() << what << " works on the rows of another set: " << a << " against "
+                             << b;
+  return success();
+}
+
+static LogicalResult sameBuffer(Operation *op, BufferType a, BufferType b, StringRef what) {
+  if (a != b)
+    return op->emitOpError() << what << " must be like the result, " << a << " against " << b;
+  return success();
+}
+
+/// A vector of `cols` elements in row layout: [1][cols].
+static LogicalResult isVector(Operation *op, WeightType type, int64_t cols, bool integers,
+                              StringRef what) {
+  if (type.getRows() != 1 || type.getCols() != cols || type.getLayout() != Layout::Rows ||
+      type.getElement().isInteger(32) != integers || (!integers && !type.getElement().isF32()))
+    return op->emitOpError() << what << " must be 1 by " << cols << " of "
+                             << (integers ? "i32" : "f32") << " in rows, not " << type;
+  return success();
+}
+
+LogicalResult ReturnOp::verify() {
+  if (getLogits().getType().getSet() != RowSet::Logits)
+    return emitOpError() << "returns the rows of the logits set, not " << getLogits().getType();
+  return success();
+}
+
+LogicalResult WeightOp::verify() {
+  auto source = cast<RankedTensorType>(getSource().getType());
+  WeightType type = getType();
+  bool matrix = source.getRank() == 2;
+  int64_t rows = matrix ? source.getDimSize(0) : 1;
+  int64_t cols = matrix ? source.getDimSize(1) : source.getDimSize(0);
+  if (type.getRows() != rows || type.getCols() != cols)
+    return emitOpError() << "packs " << source << " as " << type;
+  if (type.getElement().isInteger(32))
+    return emitOpError() << "packs floats, not " << type;
+  return success();
+}
+
+LogicalResult ConstantOp::verify() {
+  WeightType type = getType();
+  int64_t words = getWords().size();
+  if (type.getLayout() != Layout::Rows || type.getElement().getIntOrFloatBitWidth() != 32 ||
+      type.getRows() * type.getCols() != words)
+    return emitOpError() << "holds " << words << " words of 32 bits as " << type;
+  return success();
+}
+
+LogicalResult EmbedOp::verify() {
+  WeightType table = getTable().getType();
+  if (table.getElement().isInteger(32) || table.getCols() != getType().getWidth())
+    return emitOpError() << "gathers rows of " << table << " into " << getType();
+  if (getOffset() < 0 || getOffset() >= table.getRows())
+    return emitOpError() << "offset " << getOffset() << " is outside of " << table;
+  return success();
+}
+
+LogicalResult NormOp::verify() {
+  int64_t width = getType().getWidth();
+  if (failed(sameBuffer(*this, getInput().getType(), getType(), "the input")))
+    return failure();
+  if (getScale() && failed(isVector(*this, getScale().getType(), width, false, "the scale")))
+    return failure();
+  if (getBias() && failed(isVector(*this, getBias().getType(), width, false, "the bias")))
+    return failure();
+  if (getKind() == NormKind::Rms && (getBias() || !getScale()))
+    return emitOpError() << "of kind rms has a scale and no bias";
+  return success();
+}
+
+LogicalResult LinearOp::verify() {
+  WeightType weight = getWeight().getType();
+  if (failed(sameRows(*this, getInput().getType(), getType(), "the input")))
+    return failure();
+  if (weight.getLayout() != Layout::Panels || weight.getElement().isInteger(32))
+    return emitOpError() << "needs a weight of floats in panels, not " << weight;
+  if (weight.getCols() != getInput().getType().getWidth() ||
+      weight.getRows() != getType().getWidth())
+    return emitOpError() << "maps " << getInput().getType() << " to " << getType() << " with "
+                         << weight;
+  if (getBias() &&
+      failed(isVector(*this, getBias().getType(), weight.getRows(), false, "the bias")))
+    return failure();
+  if (getResidual())
+    return sameBuffer(*this, getResidual().getType(), getType(), "the residual");
+  return success();
+}
+
+LogicalResult RopeTableOp::verify() {
+  if (getType().getWidth() % 2)
+    return emitOpError() << "holds a cosine and a sine for each pair, not " << getType();
+  return isVector(*this, getInvFreq().getType(), getType().getWidth() / 2, false,
+                  "the frequencies");
+}
+
+LogicalResult RopeOp::verify() {
+  if (failed(sameBuffer(*this, getInput().getType(), getType(), "the input")) ||
+      failed(sameRows(*this, getTable().getType(), getType(), "the table")))
+    return failure();
+  int64_t dim = getHeadDim();
+  if (dim <= 0 || getType().getWidth() % dim)
+    return emitOpError() << "heads of " << dim << " do not divide " << getType();
+  if (getTable().getType().getWidth() > dim)
+    return emitOpError() << "rotates " << getTable().getType().getWidth() << " of a head of "
+                         << dim;
+  return success();
+}
+
+LogicalResult KvWriteOp::verify() {
+  int64_t width = getType().getHeads() * getType().getHeadDim();
+  for (BufferType type : {getKey().getType(), getValue().getType()})
+    if (type.getWidth() != width || type.getSet() != RowSet::All)
+      return emitOpError() << "writes buffers of all rows, " << width << " wide, not " << type;
+  return success();
+}
+
+LogicalResult AttentionOp::verify() {
+  CacheType cache = getCache().getType();
+  if (failed(sameBuffer(*this, getQuery().getType(), getType(), "the query")))
+    return failure();
+  if (getType().getWidth() % cache.getHeadDim())
+    return emitOpError() << "heads of " << cache.getHeadDim() << " do not divide " << getType();
+  return isVector(*this, getKvMap().getType(), getType().getWidth() / cache.getHeadDim(), true,
+                  "the map");
+}
+
+LogicalResult ActivationOp::verify() {
+  if (getOther() && failed(sameBuffer(*this, getOther().getType(), getType(), "the factor")))
+    return failure();
+  return sameBuffer(*this, getInput().getType(), getType(), "the input");
+}
+
+template <typename Op> static LogicalResult verifyBinary(Op op) {
+  if (!op.getOther() && !op.getConstant())
+    return op.emitOpError() << "has nothing to combine its input with";
+  if (op.getOther() &&
+      failed(sameBuffer(op, op.getOther().getType(), op.getType(), "the second buffer")))
+    return failure();
+  if (op.getConstant() && failed(isVector(op, op.getConstant().getType(), op.getType().getWidth(),
+                                          false, "the constant row")))
+    return failure();
+  return sameBuffer(op, op.getInput().getType(), op.getType(), "the input");
+}
+LogicalResult AddOp::verify() { return verifyBinary(*this); }
+LogicalResult MulOp::verify() { return verifyBinary(*this); }
+
+LogicalResult SelectOp::verify() {
+  if (failed(sameRows(*this, getInput().getType(), getType(), "the input")))
+    return failure();
+  return isVector(*this, getIndex().getType(), getType().getWidth(), true, "the index list");
+}
+
+LogicalResult MaskOp::verify() {
+  if (failed(sameBuffer(*this, getInput().getType(), getType(), "the input")))
+    return failure();
+  int64_t dead = getIndex().getType().getCols();
+  if (failed(isVector(*this, getIndex().getType(), dead, true, "the index list")))
+    return failure();
+  if (getFill())
+    return isVector(*this, getFill().getType(), dead, false, "the fill");
+  return success();
+}
+
+LogicalResult GatherOp::verify() {
+  if (getInput().getType().getSet() != RowSet::All || getType().getSet() != RowSet::Logits ||
+      getInput().getType().getWidth() != getType().getWidth())
+    return emitOpError() << "goes from all rows to the logits rows, not from "
+                         << getInput().getType() << " to " << getType();
+  return success();
+}
+
+} // namespace coppice::pack

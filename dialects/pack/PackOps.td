@@ -1,0 +1,192 @@
+// The ops of the pack dialect. Each stage op is one stage of the step; argument words and items of
+// its kernel are in compiler/codegen/KernelArgs.h.
+#ifndef COPPICE_PACK_OPS
+#define COPPICE_PACK_OPS
+
+include "dialects/lm/LMBase.td"
+include "dialects/pack/PackBase.td"
+include "mlir/IR/BuiltinAttributes.td"
+include "mlir/IR/SymbolInterfaces.td"
+include "mlir/Interfaces/SideEffectInterfaces.td"
+
+class Pack_Op<string mnemonic, list<Trait> traits = []> : Op<Pack_Dialect, mnemonic, traits>;
+
+//===----------------------------------------------------------------------===//
+// The step and its weights
+//===----------------------------------------------------------------------===//
+
+def Pack_StepOp : Pack_Op<"step", [Symbol, SingleBlock, NoRegionArguments, IsolatedFromAbove]> {
+  let summary = "One step of the model: stages in order";
+  let description = [{
+    `arena` is the bytes of arena per row of capacity, `kv` the floats of KV cache per position;
+    memory planning sets both.
+  }];
+  let arguments = (ins SymbolNameAttr:$sym_name, OptionalAttr<I64Attr>:$arena,
+                       OptionalAttr<I64Attr>:$kv);
+  let regions = (region SizedRegion<1>:$body);
+  let assemblyFormat = "$sym_name attr-dict-with-keyword $body";
+}
+
+def Pack_ReturnOp : Pack_Op<"return", [Terminator, ParentOneOf<["StepOp"]>]> {
+  let summary = "The logits of the rows that want them";
+  let arguments = (ins Pack_BufferType:$logits);
+  let assemblyFormat = "$logits attr-dict `:` type($logits)";
+  let hasVerifier = 1;
+}
+
+def Pack_WeightOp : Pack_Op<"weight", [Pure]> {
+  let summary = "Packs a weight or a constant row";
+  let description = [{
+    The source is an `lm.weight` or a constant-row expression; it is evaluated while the artifact
+    is written. `offset` is its place in the weight segment in bytes, set by memory planning.
+  }];
+  let arguments = (ins LM_WeightTensor:$source, StrAttr:$role, OptionalAttr<I64Attr>:$offset);
+  let results = (outs Pack_WeightType:$result);
+  let assemblyFormat = "$role $source attr-dict `:` type($source) `->` type($result)";
+  let hasVerifier = 1;
+}
+
+def Pack_ConstantOp : Pack_Op<"constant", [Pure]> {
+  let summary = "A small table that the compiler made: frequencies, maps, index lists";
+  let arguments = (ins DenseI32ArrayAttr:$words, StrAttr:$role, OptionalAttr<I64Attr>:$offset);
+  let results = (outs Pack_WeightType:$result);
+  let assemblyFormat = "$role $words attr-dict `:` type($result)";
+  let hasVerifier = 1;
+}
+
+//===----------------------------------------------------------------------===//
+// Stages
+//===----------------------------------------------------------------------===//
+
+// A stage makes one buffer or cache. `place` is the result's arena offset in bytes per row.
+class Pack_Stage<string mnemonic, list<Trait> traits = []>
+    : Pack_Op<mnemonic, !listconcat([Pure], traits)> {
+  let hasVerifier = 1;
+}
+
+def Pack_EmbedOp : Pack_Stage<"embed"> {
+  let summary = "Row id + offset of a table, for each row";
+  let arguments = (ins Pack_RowIdAttr:$id, Pack_WeightType:$table, I32Attr:$offset,
+                       OptionalAttr<I64Attr>:$place);
+  let results = (outs Pack_BufferType:$result);
+  let assemblyFormat = [{
+    $id `of` $table `offset` $offset attr-dict `:` type($table) `->` type($result)
+  }];
+}
+
+def Pack_NormOp : Pack_Stage<"norm", [AttrSizedOperandSegments]> {
+  let summary = "Layer norm or RMS norm of each row";
+  let arguments = (ins Pack_NormKindAttr:$kind, Pack_BufferType:$input,
+                       Optional<Pack_WeightType>:$scale, Optional<Pack_WeightType>:$bias,
+                       F32Attr:$eps, OptionalAttr<I64Attr>:$place);
+  let results = (outs Pack_BufferType:$result);
+  let assemblyFormat = [{
+    $kind $input (`scale` $scale^ `:` type($scale))? (`bias` $bias^ `:` type($bias))? `eps` $eps
+    attr-dict `:` type($input) `->` type($result)
+  }];
+}
+
+def Pack_LinearOp : Pack_Stage<"linear", [AttrSizedOperandSegments]> {
+  let summary = "input x weight^T + bias + residual";
+  let description = [{The result may lie where the residual lies.}];
+  let arguments = (ins Pack_BufferType:$input, Pack_WeightType:$weight,
+                       Optional<Pack_WeightType>:$bias, Optional<Pack_BufferType>:$residual,
+                       OptionalAttr<I64Attr>:$place);
+  let results = (outs Pack_BufferType:$result);
+  let assemblyFormat = [{
+    $input `,` $weight (`bias` $bias^ `:` type($bias))? (`residual` $residual^ `:` type($residual))?
+    attr-dict `:` type($input) `,` type($weight) `->` type($result)
+  }];
+}
+
+def Pack_RopeTableOp : Pack_Stage<"rope_table"> {
+  let summary = "Cosines, then sines, of each row's angles";
+  let arguments = (ins Pack_WeightType:$invFreq, OptionalAttr<I64Attr>:$place);
+  let results = (outs Pack_BufferType:$result);
+  let assemblyFormat = "$invFreq attr-dict `:` type($invFreq) `->` type($result)";
+}
+
+def Pack_RopeOp : Pack_Stage<"rope"> {
+  let summary = "Rotates each head by the row's table";
+  let description = [{The result may lie where the input lies.}];
+  let arguments = (ins Pack_BufferType:$input, Pack_BufferType:$table, I32Attr:$headDim,
+                       OptionalAttr<I64Attr>:$place);
+  let results = (outs Pack_BufferType:$result);
+  let assemblyFormat = [{
+    $input `by` $table `head_dim` $headDim attr-dict `:` type($input) `,` type($table) `->` type($result)
+  }];
+}
+
+def Pack_KvWriteOp : Pack_Stage<"kv_write"> {
+  let summary = "Puts keys and values of each row into its session's cache";
+  let description = [{
+    `place` is the cache's offset in floats per position, set by memory planning.
+  }];
+  let arguments = (ins Pack_BufferType:$key, Pack_BufferType:$value, OptionalAttr<I64Attr>:$place);
+  let results = (outs Pack_CacheType:$result);
+  let assemblyFormat = "$key `,` $value attr-dict `:` type($key) `,` type($value) `->` type($result)";
+}
+
+def Pack_AttentionOp : Pack_Stage<"attention"> {
+  let summary = "Causal attention of each row's query heads over its session's cache";
+  let arguments = (ins Pack_BufferType:$query, Pack_CacheType:$cache, Pack_WeightType:$kvMap,
+                       F32Attr:$scale, OptionalAttr<I64Attr>:$place);
+  let results = (outs Pack_BufferType:$result);
+  let assemblyFormat = [{
+    $query `over` $cache `kv_map` $kvMap `:` type($kvMap) `scale` $scale attr-dict
+    `:` type($query) `,` type($cache) `->` type($result)
+  }];
+}
+
+def Pack_ActivationOp : Pack_Stage<"activation"> {
+  let summary = "An element-wise function, times another buffer if given";
+  let description = [{The result may lie where either buffer lies.}];
+  let arguments = (ins LM_ActivationKindAttr:$kind, Pack_BufferType:$input,
+                       Optional<Pack_BufferType>:$other, OptionalAttr<I64Attr>:$place);
+  let results = (outs Pack_BufferType:$result);
+  let assemblyFormat = [{
+    $kind $input (`times` $other^ `:` type($other))? attr-dict `:` type($input) `->` type($result)
+  }];
+}
+
+class Pack_Binary<string mnemonic> : Pack_Stage<mnemonic, [AttrSizedOperandSegments]> {
+  let description = [{
+    With a second buffer, or a constant row, or both. The result may lie where either buffer lies.
+  }];
+  let arguments = (ins Pack_BufferType:$input, Optional<Pack_BufferType>:$other,
+                       Optional<Pack_WeightType>:$constant, OptionalAttr<I64Attr>:$place);
+  let results = (outs Pack_BufferType:$result);
+  let assemblyFormat = [{
+    $input (`,` $other^ `:` type($other))? (`constant` $constant^ `:` type($constant))?
+    attr-dict `:` type($input) `->` type($result)
+  }];
+}
+def Pack_AddOp : Pack_Binary<"add"> { let summary = "Element-wise sum"; }
+def Pack_MulOp : Pack_Binary<"mul"> { let summary = "Element-wise product"; }
+
+def Pack_SelectOp : Pack_Stage<"select"> {
+  let summary = "The listed columns of each row";
+  let arguments = (ins Pack_BufferType:$input, Pack_WeightType:$index, OptionalAttr<I64Attr>:$place);
+  let results = (outs Pack_BufferType:$result);
+  let assemblyFormat = "$input `by` $index attr-dict `:` type($input) `,` type($index) `->` type($result)";
+}
+
+def Pack_MaskOp : Pack_Stage<"mask"> {
+  let summary = "Zero, or a constant, in the listed columns of each row";
+  let description = [{The result may lie where the input lies.}];
+  let arguments = (ins Pack_BufferType:$input, Pack_WeightType:$index,
+                       Optional<Pack_WeightType>:$fill, OptionalAttr<I64Attr>:$place);
+  let results = (outs Pack_BufferType:$result);
+  let assemblyFormat = [{
+    $input `by` $index (`fill` $fill^ `:` type($fill))? attr-dict `:` type($input) `,` type($index) `->` type($result)
+  }];
+}
+
+def Pack_GatherOp : Pack_Stage<"gather"> {
+  let summary = "The rows whose logits are wanted, out of all rows";
+  let arguments = (ins Pack_BufferType:$input, OptionalAttr<I64Attr>:$place);
+  let results = (outs Pack_BufferType:$result);
+  let assemblyFormat = "$input attr-dict `:` type($input) `->` type($result)";
+}
+
+#endif // COPPICE_PACK_OPS
