@@ -1,0 +1,15 @@
+// coppice-opt: mlir-opt with the project's dialects and passes, for lit tests and for trying a pass
+// by hand.
+#include "dialects/lm/LM.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Tools/mlir-opt/MlirOptMain.h"
+#include "mlir/Transforms/Passes.h"
+
+int main(int argc, char **argv) {
+  mlir::DialectRegistry registry;
+  registry.insert<coppice::lm::LMDialect, mlir::func::FuncDialect, mlir::arith::ArithDialect>();
+  mlir::registerTransformsPasses();
+  return mlir::asMainReturnCode(
+      mlir::MlirOptMain(argc, argv, "Coppice's dialects and passes\n", registry));
+}
