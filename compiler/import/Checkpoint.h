@@ -23,6 +23,13 @@ struct TensorInfo {
   DType dtype;
   llvm::SmallVector<int64_t, 2> shape;
   llvm::ArrayRef<uint8_t> data;
+  llvm::StringRef file; // path of the file that holds it, for messages
+};
+
+/// A well-formed tensor whose element type cannot be a weight here, an integer or 8-bit type: fine
+/// as long as nobody needs it.
+struct UnusableTensor {
+  llvm::StringRef name, dtype, file;
 };
 
 class Checkpoint {
@@ -36,6 +43,8 @@ public:
   virtual llvm::ArrayRef<TensorInfo> tensors() const = 0;
   /// Null if there is none.
   virtual const TensorInfo *find(llvm::StringRef name) const = 0;
+  /// The tensors that are in the files and not in tensors(), in name order.
+  virtual llvm::ArrayRef<UnusableTensor> unusable() const = 0;
   /// Tells the system that these pages will not be needed soon. Does not change the contents.
   virtual void drop(const TensorInfo &tensor) const = 0;
   /// BLAKE3 over the checkpoint's files, headers included, in shard name order. 32 bytes. Reads
