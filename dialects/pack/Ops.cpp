@@ -8,22 +8,24 @@ using namespace mlir;
 
 namespace coppice::pack {
 
-static LogicalResult sameRows(Operation *op, BufferType a, BufferType b, StringRef what) {
+static LogicalResult sameRows(Operation *op, Type aType, Type bType, StringRef what) {
+  auto a = cast<BufferType>(aType), b = cast<BufferType>(bType);
   if (a.getSet() != b.getSet())
     return op->emitOpError() << what << " works on the rows of another set: " << a << " against "
                              << b;
   return success();
 }
 
-static LogicalResult sameBuffer(Operation *op, BufferType a, BufferType b, StringRef what) {
+static LogicalResult sameBuffer(Operation *op, Type a, Type b, StringRef what) {
   if (a != b)
     return op->emitOpError() << what << " must be like the result, " << a << " against " << b;
   return success();
 }
 
 /// A vector of `cols` elements in row layout: [1][cols].
-static LogicalResult isVector(Operation *op, WeightType type, int64_t cols, bool integers,
+static LogicalResult isVector(Operation *op, Type weight, int64_t cols, bool integers,
                               StringRef what) {
+  auto type = cast<WeightType>(weight);
   if (type.getRows() != 1 || type.getCols() != cols || type.getLayout() != Layout::Rows ||
       type.getElement().isInteger(32) != integers || (!integers && !type.getElement().isF32()))
     return op->emitOpError() << what << " must be 1 by " << cols << " of "
@@ -166,7 +168,7 @@ LogicalResult SelectOp::verify() {
 LogicalResult MaskOp::verify() {
   if (failed(sameBuffer(*this, getInput().getType(), getType(), "the input")))
     return failure();
-  int64_t dead = getIndex().getType().getCols();
+  int64_t dead = cast<WeightType>(getIndex().getType()).getCols();
   if (failed(isVector(*this, getIndex().getType(), dead, true, "the index list")))
     return failure();
   if (getFill())

@@ -166,14 +166,17 @@ private:
   }
 
   Value emit(lm::LayerNormOp op, RowSet set) {
-    return stage<pack::NormOp>(bufferType(op.getResult(), set), pack::NormKind::Layer,
+    return stage<pack::NormOp>(bufferType(op.getResult(), set), kind(pack::NormKind::Layer),
                                buffer(op.getInput(), set), vector(op.getScale()),
                                vector(op.getBias()), eps(op.getEps()), IntegerAttr());
   }
   Value emit(lm::RmsNormOp op, RowSet set) {
-    return stage<pack::NormOp>(bufferType(op.getResult(), set), pack::NormKind::Rms,
+    return stage<pack::NormOp>(bufferType(op.getResult(), set), kind(pack::NormKind::Rms),
                                buffer(op.getInput(), set), vector(op.getScale()), Value(),
                                eps(op.getEps()), IntegerAttr());
+  }
+  pack::NormKindAttr kind(pack::NormKind value) {
+    return pack::NormKindAttr::get(b.getContext(), value);
   }
   FloatAttr eps(const APFloat &value) { return b.getF32FloatAttr(float(value.convertToDouble())); }
 
