@@ -1,0 +1,293 @@
+// Engines and sessions: arguments are checked here, then the core runs the step. The workers wait
+// at the same barrier before a step, between its stages, and after it.
+#include "runtime/core/session.h"
+#include "runtime/core/step.h"
+#include "runtime/host/Barrier.h"
+#include "runtime/host/Model.h"
+#include <algorithm>
+#include <cstdlib>
+#include <new>
+#include <pthread.h>
+
+using namespace coppice::runtime;
+
+static_assert(COPPICE_SESSION_ALIGN == COPPICE_SESSION_ALIGNMENT, "one promise");
+
+namespace {
+constexpr uint32_t kMaxThreads = 1024, kMaxRows = 1 << 16, kDefaultRows = 64;
+// About 100 us where every thread has a processor; else the one awaited wants this one.
+constexpr uint32_t kSpins = 4000, kCrowdedSpins = 50;
+
+uint32_t processors() {
+  cpu_set_t set;
+  if (sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) > 0)
+    return uint32_t(CPU_COUNT(&set));
+  long online = sysconf(_SC_NPROCESSORS_ONLN);
+  return online > 0 ? uint32_t(online) : 1;
+}
+} // namespace
+
+struct coppice_engine {
+  coppice_engine(coppice_model *model, uint32_t threads, uint32_t maxRows)
+      : model(model), threads(threads), maxRows(maxRows),
+        barrier(threads, threads <= processors() ? kSpins : kCrowdedSpins) {}
+
+  coppice_model *const model;
+  const uint32_t threads, maxRows;
+  uint32_t started = 0; // worker threads that run
+  bool stop = false;    // written before the barrier that starts a step, read after it
+  std::atomic<bool> busy{false};
+  coppice_frame frame{};
+  uint8_t *arena = nullptr;
+  coppice_row *rows = nullptr;   // all rows, then those that want logits
+  uint32_t *sources = nullptr;   // of the latter, their numbers among all
+  coppice_token *feed = nullptr; // scratch of coppice_engine_feed
+  struct Worker {
+    coppice_engine *engine;
+    uint32_t number;
+    pthread_t thread;
+  } *workers = nullptr;
+  Barrier barrier;
+};
+
+namespace {
+
+void waitAt(void *barrier) { static_cast<Barrier *>(barrier)->wait(); }
+
+void *work(void *argument) {
+  auto *worker = static_cast<coppice_engine::Worker *>(argument);
+  coppice_engine *engine = worker->engine;
+  for (;;) {
+    engine->barrier.wait();
+    if (engine->stop)
+      return nullptr;
+    coppice_step_run(&engine->model->program, &engine->frame, worker->number, engine->threads,
+                     waitAt, &engine->barrier);
+    engine->barrier.wait();
+  }
+}
+
+coppice_status allocate(coppice_engine &engine) {
+  uint64_t perRow = engine.model->program.arena_bytes_per_row;
+  if (perRow > (SIZE_MAX - 64) / engine.maxRows)
+    return COPPICE_NO_MEMORY;
+  size_t arenaBytes = size_t(perRow) * engine.maxRows;
+  engine.arena = static_cast<uint8_t *>(aligned_alloc(64, arenaBytes ? arenaBytes : 64));
+  engine.rows = static_cast<coppice_row *>(calloc(size_t(2) * engine.maxRows, sizeof(coppice_row)));
+  engine.sources = static_cast<uint32_t *>(calloc(engine.maxRows, sizeof(uint32_t)));
+  engine.feed = static_cast<coppice_token *>(calloc(engine.maxRows, sizeof(coppice_token)));
+  engine.workers =
+      static_cast<coppice_engine::Worker *>(calloc(engine.threads, sizeof(coppice_engine::Worker)));
+  return engine.arena && engine.rows && engine.sources && engine.feed && engine.workers
+             ? COPPICE_OK
+             : COPPICE_NO_MEMORY;
+}
+
+void freeEngine(coppice_engine *engine) {
+  coppice_model *model = engine->model;
+  free(engine->arena);
+  free(engine->rows);
+  free(engine->sources);
+  free(engine->feed);
+  free(engine->workers);
+  engine->~coppice_engine();
+  free(engine);
+  release(model);
+}
+
+/// Ends the workers that run. Those that could not be started are missing at the barrier, so this
+/// thread arrives in their place.
+void stopWorkers(coppice_engine &engine) {
+  engine.stop = true;
+  for (uint32_t i = engine.started; i < engine.threads; ++i)
+    engine.barrier.arrive();
+  for (uint32_t i = 0; i < engine.started; ++i)
+    pthread_join(engine.workers[i + 1].thread, nullptr);
+}
+
+coppice_status startWorkers(coppice_engine &engine) {
+  while (engine.started + 1 < engine.threads) {
+    coppice_engine::Worker &worker = engine.workers[engine.started + 1];
+    worker.engine = &engine;
+    worker.number = engine.started + 1;
+    if (pthread_create(&worker.thread, nullptr, work, &worker) != 0) {
+      stopWorkers(engine);
+      return COPPICE_NO_MEMORY;
+    }
+    ++engine.started;
+  }
+  return COPPICE_OK;
+}
+
+/// Gives each token its row and position; takes the positions back if one is refused.
+coppice_status place(coppice_engine &engine, const coppice_token *tokens, size_t count) {
+  size_t wanted = 0;
+  for (size_t i = 0; i < count; ++i) {
+    coppice_session *session = tokens[i].session;
+    coppice_status status = coppice_core_session_check(session, &engine.model->program);
+    if (status == COPPICE_OK)
+      status = coppice_core_session_push(session, tokens[i].token, &engine.rows[i]);
+    if (status != COPPICE_OK) {
+      while (i-- > 0)
+        --tokens[i].session->position;
+      return status;
+    }
+    if (tokens[i].wants_logits) {
+      engine.rows[engine.maxRows + wanted] = engine.rows[i];
+      engine.sources[wanted++] = uint32_t(i);
+    }
+  }
+  engine.frame.sets[COPPICE_ROWS_ALL] = {engine.rows, nullptr, count};
+  engine.frame.sets[COPPICE_ROWS_LOGITS] = {engine.rows + engine.maxRows, engine.sources, wanted};
+  return COPPICE_OK;
+}
+
+void runStep(coppice_engine &engine, size_t count, float *logits) {
+  const coppice_program &program = engine.model->program;
+  engine.frame.weights = program.weights;
+  engine.frame.arena = engine.arena;
+  engine.frame.logits = logits;
+  // As few as the step has: small steps then touch a small part of the arena.
+  engine.frame.row_capacity = count;
+  if (engine.threads == 1)
+    return coppice_step_run(&program, &engine.frame, 0, 1, nullptr, nullptr);
+  engine.barrier.wait();
+  coppice_step_run(&program, &engine.frame, 0, engine.threads, waitAt, &engine.barrier);
+  engine.barrier.wait();
+}
+
+/// Marks the engine busy for as long as it lives.
+struct Busy {
+  explicit Busy(coppice_engine &engine)
+      : engine(engine), taken(!engine.busy.exchange(true, std::memory_order_acquire)) {}
+  ~Busy() {
+    if (taken)
+      engine.busy.store(false, std::memory_order_release);
+  }
+  Busy(const Busy &) = delete;
+  Busy &operator=(const Busy &) = delete;
+  coppice_engine &engine;
+  const bool taken;
+};
+
+coppice_status step(coppice_engine &engine, const coppice_token *tokens, size_t count,
+                    float *logits) {
+  if (coppice_status status = place(engine, tokens, count))
+    return status;
+  runStep(engine, count, logits);
+  return COPPICE_OK;
+}
+
+} // namespace
+
+coppice_status coppice_engine_create(coppice_model *model, uint32_t threads, uint32_t max_rows,
+                                     coppice_engine **out_engine, coppice_error *error) {
+  if (!model || !out_engine)
+    return fail(error, COPPICE_BAD_ARGUMENT, "coppice_engine_create: model or out_engine is null");
+  threads = threads ? threads : std::min(processors(), kMaxThreads);
+  max_rows = max_rows ? max_rows : kDefaultRows;
+  if (threads > kMaxThreads)
+    return fail(error, COPPICE_BAD_ARGUMENT, "%u threads are asked for, at most %u can be", threads,
+                kMaxThreads);
+  if (max_rows > kMaxRows)
+    return fail(error, COPPICE_BAD_ARGUMENT, "%u rows are asked for, at most %u can be", max_rows,
+                kMaxRows);
+  void *memory = aligned_alloc(alignof(coppice_engine), sizeof(coppice_engine));
+  if (!memory)
+    return fail(error, COPPICE_NO_MEMORY, "no memory for an engine");
+  retain(model);
+  auto *engine = new (memory) coppice_engine(model, threads, max_rows);
+  const char *lacking = "memory";
+  coppice_status status = allocate(*engine);
+  if (status == COPPICE_OK) {
+    lacking = "threads";
+    status = startWorkers(*engine);
+  }
+  if (status != COPPICE_OK) {
+    freeEngine(engine);
+    return fail(error, status,
+                "the system has not enough %s for an engine of %u threads and %u rows", lacking,
+                threads, max_rows);
+  }
+  *out_engine = engine;
+  return COPPICE_OK;
+}
+
+void coppice_engine_destroy(coppice_engine *engine) {
+  if (!engine)
+    return;
+  if (engine->threads > 1)
+    stopWorkers(*engine);
+  freeEngine(engine);
+}
+
+uint32_t coppice_engine_threads(const coppice_engine *engine) {
+  return engine ? engine->threads : 0;
+}
+
+uint32_t coppice_engine_max_rows(const coppice_engine *engine) {
+  return engine ? engine->maxRows : 0;
+}
+
+coppice_status coppice_engine_step(coppice_engine *engine, const coppice_token *tokens,
+                                   size_t count, float *out_logits) {
+  if (!engine || !tokens || count == 0 || count > engine->maxRows)
+    return COPPICE_BAD_ARGUMENT;
+  for (size_t i = 0; i < count; ++i)
+    if (tokens[i].wants_logits && !out_logits)
+      return COPPICE_BAD_ARGUMENT;
+  Busy busy(*engine);
+  return busy.taken ? step(*engine, tokens, count, out_logits) : COPPICE_BUSY;
+}
+
+coppice_status coppice_engine_feed(coppice_engine *engine, coppice_session *session,
+                                   const int32_t *tokens, size_t count, float *out_logits) {
+  if (!engine || !tokens || count == 0)
+    return COPPICE_BAD_ARGUMENT;
+  Busy busy(*engine);
+  if (!busy.taken)
+    return COPPICE_BUSY;
+  const coppice_program &program = engine->model->program;
+  if (coppice_status status = coppice_core_session_check(session, &program))
+    return status;
+  for (size_t i = 0; i < count; ++i)
+    if (tokens[i] < 0 || uint32_t(tokens[i]) >= program.token_limit)
+      return COPPICE_BAD_TOKEN;
+  if (count > session->limit - session->position)
+    return COPPICE_CONTEXT_FULL;
+  for (size_t done = 0; done < count;) {
+    size_t rows = std::min<size_t>(count - done, engine->maxRows);
+    bool last = done + rows == count;
+    for (size_t i = 0; i < rows; ++i)
+      engine->feed[i] = {session, tokens[done + i], last && i + 1 == rows && out_logits};
+    if (coppice_status status = step(*engine, engine->feed, rows, out_logits))
+      return status;
+    done += rows;
+  }
+  return COPPICE_OK;
+}
+
+size_t coppice_session_bytes(const coppice_model *model, uint32_t positions) {
+  return model ? coppice_core_session_bytes(&model->program, positions) : 0;
+}
+
+coppice_status coppice_session_init(const coppice_model *model, uint32_t positions, void *memory,
+                                    size_t bytes, coppice_session **out_session) {
+  if (!model || !out_session)
+    return COPPICE_BAD_ARGUMENT;
+  return coppice_core_session_init(&model->program, positions, memory, bytes, out_session);
+}
+
+uint32_t coppice_session_position(const coppice_session *session) {
+  return coppice_core_session_check(session, nullptr) == COPPICE_OK ? session->position : 0;
+}
+
+uint32_t coppice_session_limit(const coppice_session *session) {
+  return coppice_core_session_check(session, nullptr) == COPPICE_OK ? session->limit : 0;
+}
+
+coppice_status coppice_session_truncate(coppice_session *session, uint32_t position) {
+  if (coppice_status status = coppice_core_session_check(session, nullptr))
+    return status;
+  return coppice_core_session_truncate(session, position);
+}

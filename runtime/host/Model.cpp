@@ -1,0 +1,178 @@
+// Opening and closing: map, verify, copy the code into memory that is first writable, then
+// executable, and never both.
+#include "runtime/host/Model.h"
+#include "runtime/schema/artifact_generated.h"
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <fcntl.h>
+#include <new>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace coppice::runtime {
+namespace {
+
+coppice_status mapFile(const char *path, coppice_model &model, coppice_error *error) {
+  int file = open(path, O_RDONLY | O_CLOEXEC);
+  if (file < 0)
+    return fail(error, COPPICE_FILE_ERROR, "%s: cannot open: %s", path, strerror(errno));
+  struct stat status;
+  const char *problem = nullptr;
+  if (fstat(file, &status) != 0)
+    problem = strerror(errno);
+  else if (!S_ISREG(status.st_mode))
+    problem = "not a regular file";
+  else if (status.st_size == 0)
+    problem = "the file is empty";
+  void *mapped = MAP_FAILED;
+  if (!problem) {
+    mapped = mmap(nullptr, size_t(status.st_size), PROT_READ, MAP_PRIVATE, file, 0);
+    if (mapped == MAP_FAILED)
+      problem = strerror(errno);
+  }
+  close(file);
+  if (problem)
+    return fail(error, COPPICE_FILE_ERROR, "%s: cannot read: %s", path, problem);
+  model.file = static_cast<const uint8_t *>(mapped);
+  model.fileBytes = size_t(status.st_size);
+  return COPPICE_OK;
+}
+
+coppice_status mapCode(coppice_model &model, coppice_error *error) {
+  size_t bytes = model.entry->code_bytes();
+  if (bytes == 0) // an entry point without kernels has no stages either
+    return COPPICE_OK;
+  void *code = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (code == MAP_FAILED)
+    return fail(error, COPPICE_NO_MEMORY, "no memory for %zu bytes of code", bytes);
+  model.code = static_cast<uint8_t *>(code);
+  model.codeBytes = bytes;
+  std::memcpy(code, model.file + model.artifact.prefix.code.offset + model.entry->code_offset(),
+              bytes);
+  if (mprotect(code, bytes, PROT_READ | PROT_EXEC) != 0)
+    return fail(error, COPPICE_FILE_ERROR,
+                "the system does not let memory be executed (mprotect: %s); the artifact's code "
+                "cannot run here",
+                strerror(errno));
+  __builtin___clear_cache(static_cast<char *>(code), static_cast<char *>(code) + bytes);
+  return COPPICE_OK;
+}
+
+coppice_status buildProgram(coppice_model &model, coppice_error *error) {
+  const artifact::EntryPoint &entry = *model.entry;
+  const artifact::Model &facts = *model.artifact.metadata->model();
+  uint32_t count = entry.stages()->size();
+  model.stages = static_cast<coppice_stage *>(calloc(count ? count : 1, sizeof(coppice_stage)));
+  if (!model.stages)
+    return fail(error, COPPICE_NO_MEMORY, "no memory for %u stages", count);
+  for (uint32_t i = 0; i < count; ++i) {
+    const artifact::Stage &stage = *entry.stages()->Get(i);
+    uint8_t *address = model.code + entry.kernels()->Get(stage.kernel())->offset();
+    model.stages[i] = {reinterpret_cast<coppice_kernel>(address),
+                       entry.args()->data() + stage.first_arg(), stage.count(), stage.set(),
+                       stage.per_row()};
+  }
+  model.program.stages = model.stages;
+  model.program.stage_count = count;
+  model.program.vocabulary = facts.vocabulary();
+  model.program.token_limit = facts.token_limit();
+  model.program.context = facts.context();
+  model.program.weights = model.file + model.artifact.prefix.weights.offset;
+  model.program.arena_bytes_per_row = entry.memory()->arena_bytes_per_row();
+  model.program.kv_floats_per_position = entry.memory()->kv_floats_per_position();
+  return COPPICE_OK;
+}
+
+coppice_status load(const char *path, bool skipWeights, coppice_model &model,
+                    coppice_error *error) {
+  if (coppice_status status = mapFile(path, model, error))
+    return status;
+  coppice_error reason{};
+  coppice_status status =
+      verifyArtifact(model.file, model.fileBytes, skipWeights, model.artifact, &reason);
+  if (status == COPPICE_OK) {
+    model.entry = chooseEntryPoint(*model.artifact.metadata, &reason);
+    status = model.entry ? mapCode(model, &reason) : COPPICE_OTHER_MACHINE;
+  }
+  if (status == COPPICE_OK)
+    status = buildProgram(model, &reason);
+  return status ? fail(error, status, "%s: %s", path, reason.message) : COPPICE_OK;
+}
+
+} // namespace
+
+void retain(coppice_model *model) { model->owners.fetch_add(1, std::memory_order_relaxed); }
+
+void release(coppice_model *model) {
+  if (model->owners.fetch_sub(1, std::memory_order_acq_rel) != 1)
+    return;
+  free(model->stages);
+  if (model->code)
+    munmap(model->code, model->codeBytes);
+  if (model->file)
+    munmap(const_cast<uint8_t *>(model->file), model->fileBytes);
+  model->~coppice_model();
+  free(model);
+}
+
+} // namespace coppice::runtime
+
+using namespace coppice::runtime;
+
+coppice_status coppice_model_open(const char *path, const coppice_open_options *options,
+                                  coppice_model **out_model, coppice_error *error) {
+  if (!path || !out_model)
+    return fail(error, COPPICE_BAD_ARGUMENT, "coppice_model_open: path or out_model is null");
+  void *memory = malloc(sizeof(coppice_model));
+  if (!memory)
+    return fail(error, COPPICE_NO_MEMORY, "no memory for a model");
+  auto *model = new (memory) coppice_model();
+  if (coppice_status status = load(path, options && options->skip_weight_check, *model, error)) {
+    release(model);
+    return status;
+  }
+  *out_model = model;
+  return COPPICE_OK;
+}
+
+void coppice_model_close(coppice_model *model) {
+  if (model)
+    release(model);
+}
+
+coppice_status coppice_model_info(const coppice_model *model, coppice_info *out_info) {
+  if (!model || !out_info)
+    return COPPICE_BAD_ARGUMENT;
+  const coppice::artifact::Artifact &metadata = *model->artifact.metadata;
+  const coppice::artifact::Model &facts = *metadata.model();
+  coppice_info info{};
+  info.family = facts.family()->c_str();
+  info.target = model->entry->target()->c_str();
+  info.vocabulary = facts.vocabulary();
+  info.token_limit = facts.token_limit();
+  info.context = facts.context();
+  info.layers = facts.layers()->size();
+  info.parameters = facts.parameters();
+  info.parameters_before = facts.parameters_before();
+  info.file_bytes = model->fileBytes;
+  info.code_bytes = model->codeBytes;
+  info.weight_bytes = model->artifact.prefix.weights.bytes;
+  info.kv_bytes_per_position = model->program.kv_floats_per_position * sizeof(float);
+  info.arena_bytes_per_row = model->program.arena_bytes_per_row;
+  info.stages = model->program.stage_count;
+  info.has_tokenizer = metadata.tokenizer() != nullptr;
+  *out_info = info;
+  return COPPICE_OK;
+}
+
+bool coppice_is_stop_token(const coppice_model *model, int32_t token) {
+  if (!model)
+    return false;
+  if (const auto *stops = model->artifact.metadata->model()->stop_tokens())
+    for (int32_t stop : *stops)
+      if (stop == token)
+        return true;
+  return false;
+}

@@ -1,0 +1,243 @@
+// The order matters: prefix and ranges first, then the checksums, then the FlatBuffers verifier,
+// then what the numbers mean. After the checksums damage is excluded, so that a message about a
+// number is about a faulty compiler; it must still never be believed.
+#include "runtime/host/Verify.h"
+#include "runtime/core/checksum.h"
+#include "runtime/host/Features.h"
+#include "runtime/schema/artifact_generated.h"
+#include <algorithm>
+#include <cstring>
+
+namespace coppice::runtime {
+namespace {
+
+// Far above what models need, far below what could hurt.
+constexpr uint64_t kMaxMetadata = uint64_t(1) << 30;
+constexpr uint64_t kMaxCode = uint64_t(1) << 28;
+constexpr uint64_t kMaxBytesEach = uint64_t(1) << 40; // arena per row, KV cache per position
+constexpr uint32_t kMaxTables = 1 << 20, kMaxDepth = 16;
+constexpr uint32_t kMaxId = INT32_MAX - COPPICE_KV_BLOCK; // tokens and positions are int32
+constexpr uint32_t kMaxStageItems = 1u << 31;
+constexpr uint32_t kMaxArgs = 16, kMaxStages = 1 << 20;
+
+uint64_t alignUp(uint64_t n, uint64_t alignment) {
+  return (n + alignment - 1) / alignment * alignment;
+}
+
+bool allZero(const uint8_t *data, uint64_t bytes) {
+  return std::all_of(data, data + bytes, [](uint8_t byte) { return byte == 0; });
+}
+
+unsigned long long ull(uint64_t n) { return n; }
+
+coppice_status bad(coppice_error *error, const char *what, uint64_t is, uint64_t wanted) {
+  return fail(error, COPPICE_BAD_ARTIFACT,
+              "the artifact is damaged: %s is %llu, expected %llu; copy or compile it again", what,
+              ull(is), ull(wanted));
+}
+
+coppice_status bad(coppice_error *error, const char *what) {
+  return fail(error, COPPICE_BAD_ARTIFACT, "the artifact is damaged: %s; copy or compile it again",
+              what);
+}
+
+coppice_status checkRanges(const uint8_t *file, uint64_t bytes, const coppice_prefix &prefix,
+                           coppice_error *error) {
+  if (std::memcmp(prefix.magic, COPPICE_ARTIFACT_MAGIC, sizeof prefix.magic) != 0)
+    return fail(error, COPPICE_BAD_ARTIFACT,
+                "not an artifact: it does not begin with \"COPPICE\"; artifacts are made by "
+                "`coppice compile`");
+  if (prefix.version != COPPICE_ARTIFACT_VERSION)
+    return fail(error, COPPICE_OTHER_VERSION,
+                "the artifact has format version %u, this runtime reads version %u; compile the "
+                "model again",
+                prefix.version, COPPICE_ARTIFACT_VERSION);
+  if (prefix.kernel_abi != COPPICE_KERNEL_ABI_VERSION)
+    return fail(error, COPPICE_OTHER_VERSION,
+                "the artifact's kernels have ABI version %u, this runtime calls version %u; "
+                "compile the model again",
+                prefix.kernel_abi, COPPICE_KERNEL_ABI_VERSION);
+  if (prefix.file_bytes != bytes)
+    return bad(error, "the file's length", bytes, prefix.file_bytes);
+  if (!allZero(prefix.reserved, sizeof prefix.reserved))
+    return bad(error, "the prefix's reserved bytes are not zero");
+
+  // Each area begins where the one before it ends, aligned; the checks before each sum keep it
+  // from overflowing.
+  const coppice_range &metadata = prefix.metadata, &code = prefix.code, &weights = prefix.weights;
+  uint64_t at = sizeof(coppice_prefix);
+  if (metadata.offset != at)
+    return bad(error, "the metadata's offset", metadata.offset, at);
+  if (metadata.bytes > std::min(bytes - at, kMaxMetadata))
+    return bad(error, "the metadata is longer than the file");
+  uint64_t end = at + metadata.bytes;
+  at = alignUp(end, COPPICE_AREA_ALIGN);
+  if (code.offset != at)
+    return bad(error, "the code's offset", code.offset, at);
+  if (at > bytes || code.bytes > std::min(bytes - at, kMaxCode))
+    return bad(error, "the code is longer than the file");
+  if (!allZero(file + end, at - end))
+    return bad(error, "the bytes between metadata and code are not zero");
+  end = at + code.bytes;
+  at = alignUp(end, COPPICE_AREA_ALIGN);
+  if (weights.offset != at)
+    return bad(error, "the weights' offset", weights.offset, at);
+  if (at > bytes || weights.bytes != bytes - at)
+    return bad(error, "the weights do not end where the file ends");
+  if (!allZero(file + end, at - end))
+    return bad(error, "the bytes between code and weights are not zero");
+  return COPPICE_OK;
+}
+
+coppice_status checkSums(const uint8_t *file, const coppice_prefix &prefix, bool skipWeights,
+                         coppice_error *error) {
+  coppice_prefix zeroed = prefix;
+  zeroed.head_checksum = 0;
+  coppice_checksum sum;
+  coppice_checksum_init(&sum);
+  coppice_checksum_update(&sum, &zeroed, sizeof zeroed);
+  coppice_checksum_update(&sum, file + sizeof zeroed, prefix.weights.offset - sizeof zeroed);
+  if (coppice_checksum_final(&sum) != prefix.head_checksum)
+    return bad(error, "the checksum of its head does not match");
+  if (skipWeights)
+    return COPPICE_OK;
+  coppice_checksum_init(&sum);
+  coppice_checksum_update(&sum, file + prefix.weights.offset, prefix.weights.bytes);
+  if (coppice_checksum_final(&sum) != prefix.weights_checksum)
+    return bad(error, "the checksum of its weights does not match");
+  return COPPICE_OK;
+}
+
+coppice_status checkModel(const artifact::Model &model, coppice_error *error) {
+  struct {
+    const char *name;
+    uint32_t value;
+  } const numbers[] = {{"vocabulary", model.vocabulary()},
+                       {"token limit", model.token_limit()},
+                       {"context", model.context()}};
+  for (const auto &number : numbers)
+    if (number.value == 0 || number.value > kMaxId)
+      return fail(error, COPPICE_BAD_ARTIFACT, "the artifact's %s is %u, expected 1 to %u",
+                  number.name, number.value, kMaxId);
+  for (const artifact::Layer *layer : *model.layers())
+    for (const artifact::IndexSet *set : {layer->heads(), layer->kv_heads(), layer->neurons()})
+      if (set->kept() > set->before())
+        return bad(error, "a layer keeps more than it had", set->kept(), set->before());
+  return COPPICE_OK;
+}
+
+coppice_status checkWeights(const artifact::Artifact &metadata, uint64_t bytes,
+                            coppice_error *error) {
+  uint64_t end = 0;
+  for (const artifact::Weight *weight : *metadata.weights()) {
+    uint64_t element = weight->format() == artifact::WeightFormat::F16 ||
+                               weight->format() == artifact::WeightFormat::BF16
+                           ? 2
+                           : 4;
+    if (weight->format() > artifact::WeightFormat::MAX ||
+        weight->layout() > artifact::WeightLayout::MAX)
+      return bad(error, "a weight's format is unknown");
+    if (weight->role() >= metadata.roles()->size())
+      return bad(error, "a weight's role is unknown");
+    if (weight->offset() % COPPICE_WEIGHT_ALIGN || weight->offset() < end ||
+        weight->offset() > bytes)
+      return bad(error, "a weight lies at a wrong offset");
+    uint64_t elements = uint64_t(weight->rows()) * weight->cols(); // of 32 bits each
+    if (elements > (bytes - weight->offset()) / element)
+      return bad(error, "a weight reaches past the end of the weights");
+    end = weight->offset() + elements * element;
+  }
+  return COPPICE_OK;
+}
+
+coppice_status checkStage(const artifact::EntryPoint &entry, const artifact::Stage &stage,
+                          coppice_error *error) {
+  if (stage.kernel() >= entry.kernels()->size())
+    return bad(error, "a stage's kernel", stage.kernel(), entry.kernels()->size());
+  if (stage.set() >= COPPICE_ROW_SETS || stage.per_row() > 1 || stage.count() > kMaxStageItems)
+    return bad(error, "a stage's rows or items are out of range");
+  uint32_t words = entry.args()->size();
+  if (stage.arg_count() > kMaxArgs || stage.first_arg() > words ||
+      stage.arg_count() > words - stage.first_arg())
+    return bad(error, "a stage's arguments lie outside the list");
+  return COPPICE_OK;
+}
+
+coppice_status checkEntryPoint(const artifact::EntryPoint &entry, uint64_t codeBytes,
+                               coppice_error *error) {
+  if (entry.code_offset() % COPPICE_AREA_ALIGN || entry.code_offset() > codeBytes ||
+      entry.code_bytes() > codeBytes - entry.code_offset())
+    return bad(error, "a code segment lies outside the code");
+  for (const artifact::Kernel *kernel : *entry.kernels())
+    if (kernel->offset() >= entry.code_bytes())
+      return bad(error, "a kernel lies outside its code segment");
+  if (entry.stages()->size() > kMaxStages)
+    return bad(error, "the number of stages", entry.stages()->size(), kMaxStages);
+  for (const artifact::Stage *stage : *entry.stages())
+    if (coppice_status status = checkStage(entry, *stage, error))
+      return status;
+  const artifact::MemoryPlan &memory = *entry.memory();
+  if (memory.arena_bytes_per_row() % 64 || memory.arena_bytes_per_row() > kMaxBytesEach)
+    return bad(error, "the arena's size is out of range");
+  if (memory.kv_floats_per_position() > kMaxBytesEach / sizeof(float))
+    return bad(error, "the KV cache's size is out of range");
+  return COPPICE_OK;
+}
+
+} // namespace
+
+coppice_status verifyArtifact(const uint8_t *file, size_t bytes, bool skipWeights,
+                              VerifiedArtifact &out, coppice_error *error) {
+  coppice_prefix prefix;
+  if (bytes < sizeof prefix)
+    return fail(error, COPPICE_BAD_ARTIFACT,
+                "not an artifact: it has %zu bytes, the prefix alone has %zu", bytes,
+                sizeof prefix);
+  std::memcpy(&prefix, file, sizeof prefix);
+  if (coppice_status status = checkRanges(file, bytes, prefix, error))
+    return status;
+  if (coppice_status status = checkSums(file, prefix, skipWeights, error))
+    return status;
+
+  const uint8_t *blob = file + prefix.metadata.offset;
+  flatbuffers::Verifier verifier(blob, prefix.metadata.bytes, kMaxDepth, kMaxTables);
+  if (!artifact::VerifyArtifactBuffer(verifier))
+    return bad(error, "its metadata is malformed");
+  const artifact::Artifact &metadata = *artifact::GetArtifact(blob);
+  if (coppice_status status = checkModel(*metadata.model(), error))
+    return status;
+  if (coppice_status status = checkWeights(metadata, prefix.weights.bytes, error))
+    return status;
+  if (metadata.entry_points()->size() == 0)
+    return bad(error, "it has no entry point");
+  for (const artifact::EntryPoint *entry : *metadata.entry_points())
+    if (coppice_status status = checkEntryPoint(*entry, prefix.code.bytes, error))
+      return status;
+  out = {prefix, &metadata};
+  return COPPICE_OK;
+}
+
+const artifact::EntryPoint *chooseEntryPoint(const artifact::Artifact &metadata,
+                                             coppice_error *error) {
+  const char *missing = nullptr, *target = nullptr;
+  for (const artifact::EntryPoint *entry : *metadata.entry_points()) {
+    const char *lacks = nullptr;
+    if (entry->features())
+      for (const flatbuffers::String *feature : *entry->features())
+        if (!lacks && !hasFeature(feature->c_str()))
+          lacks = feature->c_str();
+    if (!lacks)
+      return entry;
+    if (!missing) {
+      missing = lacks;
+      target = entry->target()->c_str();
+    }
+  }
+  fail(error, COPPICE_OTHER_MACHINE,
+       "the artifact is compiled for %.64s, and this machine lacks %.64s; compile it with a "
+       "--target that this machine has",
+       target, missing);
+  return nullptr;
+}
+
+} // namespace coppice::runtime
