@@ -385,7 +385,7 @@ LogicalResult MaskOp::verify() {
   if (getFill() && rowWidth(getFill().getType()) != int64_t(getDead().size()))
     return emitOpError() << "fill has " << rowWidth(getFill().getType()) << " values, but "
                          << getDead().size() << " columns are dead";
-  return verifyResult(*this, /*constant=*/false, width);
+  return success();
 }
 
 LogicalResult SelectOp::verify() {
@@ -404,5 +404,5 @@ LogicalResult SelectOp::verify() {
 LogicalResult ObserveOp::verify() {
   if (getName().empty())
     return emitOpError("needs a name");
-  return verifyResult(*this, /*constant=*/false, rowWidth(getInput().getType()));
+  return success();
 }
