@@ -1,0 +1,254 @@
+// See Compile.h.
+#include "compiler/pipeline/Compile.h"
+#include "compiler/artifact/OutputFile.h"
+#include "compiler/artifact/Writer.h"
+#include "compiler/artifact/tokenizer/Tokenizer.h"
+#include "compiler/codegen/CodeImage.h"
+#include "compiler/codegen/Stages.h"
+#include "compiler/import/Import.h"
+#include "compiler/pipeline/PassList.h"
+#include "compiler/pipeline/Report.h"
+#include "dialects/pack/Pack.h"
+#include "mlir/IR/MLIRContext.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/ScopedPrinter.h"
+
+using namespace mlir;
+
+namespace coppice {
+namespace {
+
+llvm::Error fail(const llvm::Twine &message) {
+  return llvm::createStringError(llvm::inconvertibleErrorCode(), message);
+}
+
+/// Runs a phase's passes; what they report becomes one error.
+llvm::Error runPhase(ModuleOp module, bool verify,
+                     llvm::function_ref<void(OpPassManager &)> addPasses) {
+  std::string messages;
+  ScopedDiagnosticHandler handler(module.getContext(), [&](Diagnostic &diagnostic) {
+    if (diagnostic.getSeverity() == DiagnosticSeverity::Error && messages.empty())
+      messages = diagnostic.str();
+    return success();
+  });
+  PassManager pm(module.getContext());
+  pm.enableVerifier(verify);
+  addPasses(pm);
+  if (succeeded(pm.run(module)))
+    return llvm::Error::success();
+  return fail(messages.empty() ? "a pass failed without saying why" : messages);
+}
+
+llvm::Error writeText(llvm::StringRef path, llvm::StringRef text) {
+  if (path == "-") {
+    llvm::outs() << text;
+    llvm::outs().flush();
+    if (llvm::outs().has_error()) {
+      std::error_code code = llvm::outs().error();
+      llvm::outs().clear_error();
+      return fail("cannot write to standard output: " + code.message());
+    }
+    return llvm::Error::success();
+  }
+  auto file = OutputFile::create(path);
+  if (!file)
+    return file.takeError();
+  if (llvm::Error error = (*file)->write(llvm::arrayRefFromStringRef(text), 0))
+    return error;
+  return (*file)->commit();
+}
+
+class Compilation {
+public:
+  explicit Compilation(const CompileOptions &options) : options(options) {
+    DialectRegistry registry;
+    registry.insert<lm::LMDialect, pack::PackDialect, func::FuncDialect>();
+    context.appendDialectRegistry(registry);
+    context.loadAllAvailableDialects();
+    if (options.threads == 1)
+      context.disableMultithreading();
+  }
+
+  llvm::Expected<CompileResult> run() {
+    if (llvm::Error error = readInputs())
+      return std::move(error);
+    progress("import", 0);
+    if (llvm::Error error = import())
+      return std::move(error);
+    if (stopped(Phase::Import))
+      return print();
+    if (llvm::Error error = runPhase(*module, options.verifyEach, [&](OpPassManager &pm) {
+          addMaskPasses(pm, plan ? &*plan : nullptr, options.findDead ? checkpoint.get() : nullptr);
+        }))
+      return std::move(error);
+    if (stopped(Phase::Mask))
+      return print();
+    progress("shrink", 0);
+    if (!options.keepMasks)
+      if (llvm::Error error = runPhase(*module, options.verifyEach, addShrinkPasses))
+        return std::move(error);
+    if (stopped(Phase::Shrink))
+      return print();
+    program.summary = summarize(*imported, *module);
+    program.parametersBefore = summarize(*imported, *imported).parameters;
+    imported = {};
+    if (llvm::Error error = runPhase(*module, options.verifyEach, [&](OpPassManager &pm) {
+          addPackPasses(pm, options.weights);
+        }))
+      return std::move(error);
+    if (stopped(Phase::Pack))
+      return print();
+    if (llvm::Error error = runPhase(*module, options.verifyEach, addMemoryPasses))
+      return std::move(error);
+    if (stopped(Phase::Memory))
+      return print();
+    return emitCode();
+  }
+
+private:
+  void progress(llvm::StringRef what, double done) {
+    if (options.progress)
+      options.progress(what, done);
+  }
+  bool stopped(Phase phase) const {
+    return options.emit == Emit::Mlir && options.stopAfter == phase;
+  }
+
+  llvm::Error readInputs() {
+    auto resolved = resolveTarget(options.target);
+    if (!resolved)
+      return resolved.takeError();
+    target = std::move(*resolved);
+    auto opened = Checkpoint::open(options.modelDir);
+    if (!opened)
+      return opened.takeError();
+    checkpoint = std::move(*opened);
+    if (options.plan.empty())
+      return llvm::Error::success();
+    auto buffer = llvm::MemoryBuffer::getFile(options.plan, /*IsText=*/false,
+                                              /*RequiresNullTerminator=*/false);
+    if (!buffer)
+      return fail("cannot read the plan " + options.plan + ": " + buffer.getError().message());
+    auto parsed = parsePlan((*buffer)->getBuffer(), options.plan);
+    if (!parsed)
+      return parsed.takeError();
+    plan = std::move(*parsed);
+    hashOfPlan = planHash((*buffer)->getBuffer());
+    return llvm::Error::success();
+  }
+
+  llvm::Error import() {
+    auto model = importModel(options.modelDir, *checkpoint, context);
+    if (!model)
+      return model.takeError();
+    module = std::move(model->module);
+    imported = OwningOpRef<ModuleOp>(module->clone());
+    program.modelType = model->modelType;
+    program.stopTokens.assign(model->stopTokens.begin(), model->stopTokens.end());
+    program.context = options.context.value_or(model->context);
+    vocabulary = model->vocab;
+    return llvm::Error::success();
+  }
+
+  llvm::Expected<CompileResult> print() {
+    std::string text;
+    llvm::raw_string_ostream stream(text);
+    module->print(stream);
+    stream << '\n';
+    if (llvm::Error error = writeText(options.output, text))
+      return std::move(error);
+    return CompileResult();
+  }
+
+  llvm::Expected<CompileResult> emitCode() {
+    progress("code", 0);
+    auto step = *module->getOps<pack::StepOp>().begin();
+    auto list = buildStages(step);
+    if (!list)
+      return list.takeError();
+    if (program.context > list->positionLimit)
+      return fail("--context " + llvm::Twine(program.context) + " is beyond the " +
+                  llvm::Twine(list->positionLimit) +
+                  " positions that this model has learned; give at most that many");
+    if (options.emit != Emit::Artifact) {
+      auto text = generateText(list->kernels, target,
+                               options.emit == Emit::Llvm ? CodeForm::LLVM : CodeForm::Assembly);
+      if (!text)
+        return text.takeError();
+      if (llvm::Error error = writeText(options.output, *text))
+        return std::move(error);
+      return CompileResult();
+    }
+    auto code = generateCode(list->kernels, target);
+    if (!code)
+      return code.takeError();
+    assert(code->kernels.size() == list->kernels.size() && "every kernel is in the image");
+    program.target = target.name;
+    program.features = target.features;
+    program.code = std::move(*code);
+    program.stages = std::move(list->stages);
+    program.weights = std::move(list->weights);
+    program.memory = list->memory;
+    program.vocabulary = list->vocabulary;
+    program.tokenLimit = list->tokenLimit;
+    return write();
+  }
+
+  llvm::Expected<CompileResult> write() {
+    auto tokenizer = compileTokenizer(options.modelDir, program.tokenLimit);
+    if (!tokenizer)
+      return tokenizer.takeError();
+    std::vector<uint8_t> tables;
+    if (*tokenizer)
+      tables = buildTokenizer(**tokenizer);
+    progress("hash", 0);
+    ArtifactInputs inputs;
+    inputs.plan = hashOfPlan;
+    inputs.source.emplace();
+    llvm::copy(checkpoint->hash(), inputs.source->begin());
+    inputs.tokenizer = tables;
+    inputs.threads = options.threads;
+    inputs.progress = [this](uint64_t done, uint64_t total) {
+      progress("weights", total ? double(done) / total : 1);
+    };
+    if (llvm::Error error = writeArtifact(program, *checkpoint, inputs, options.output))
+      return std::move(error);
+
+    CompileResult result;
+    if (llvm::sys::fs::file_size(options.output, result.artifactBytes))
+      return fail("cannot find " + options.output + " after writing it");
+    for (const TensorInfo &tensor : checkpoint->tensors())
+      result.checkpointBytes += tensor.data.size();
+    result.parametersBefore = program.parametersBefore;
+    result.parametersAfter = program.summary.parameters;
+    result.target = target.name;
+    if (!options.report.empty()) {
+      std::string text;
+      llvm::raw_string_ostream stream(text);
+      stream << llvm::formatv("{0:2}\n",
+                              makeReport(program, result.checkpointBytes, result.artifactBytes));
+      if (llvm::Error error = writeText(options.report, text))
+        return std::move(error);
+    }
+    return result;
+  }
+
+  const CompileOptions &options;
+  MLIRContext context;
+  Target target;
+  std::unique_ptr<Checkpoint> checkpoint;
+  std::optional<Plan> plan;
+  std::optional<Digest> hashOfPlan;
+  OwningOpRef<ModuleOp> module, imported;
+  int64_t vocabulary = 0;
+  Program program;
+};
+
+} // namespace
+
+llvm::Expected<CompileResult> compile(const CompileOptions &options) {
+  return Compilation(options).run();
+}
+
+} // namespace coppice

@@ -1,0 +1,42 @@
+// From a checkpoint folder and a plan to an artifact: runs the phases in order.
+#pragma once
+#include "compiler/pipeline/Phases.h"
+#include "llvm/Support/Error.h"
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+
+namespace coppice {
+
+enum class Emit { Artifact, Mlir, Llvm, Asm };
+
+struct CompileOptions {
+  std::string modelDir;
+  std::string output;              // a file; "-" is standard output, for text only
+  std::string plan;                // a file; empty: nothing is cut
+  std::string weights = "stored";  // or f32, f16, bf16
+  std::string target = "native";   // a name of resolveTarget
+  std::optional<uint32_t> context; // positions; the model's config without it
+  Emit emit = Emit::Artifact;
+  Phase stopAfter = Phase::Memory; // for Emit::Mlir
+  bool keepMasks = false;          // compile the masked graph as it stands
+  bool findDead = false;
+  bool verifyEach = true;
+  unsigned threads = 0; // 0: as many as there are processors; never changes the bytes
+  std::string report;   // a JSON file of what was cut; empty: none
+  /// Called with a phase's name and a fraction in [0, 1] while work goes on, from one thread.
+  std::function<void(llvm::StringRef what, double done)> progress;
+};
+
+/// What a compilation came to, for messages.
+struct CompileResult {
+  uint64_t artifactBytes = 0, checkpointBytes = 0;
+  uint64_t parametersBefore = 0, parametersAfter = 0;
+  std::string target;
+};
+
+/// Compiles. On an error nothing is left behind: outputs are written beside and renamed.
+llvm::Expected<CompileResult> compile(const CompileOptions &options);
+
+} // namespace coppice

@@ -1,0 +1,58 @@
+// See PassList.h.
+#include "compiler/pipeline/PassList.h"
+#include "compiler/passes/Passes.h"
+#include "compiler/passes/pack/PackPasses.h"
+#include "compiler/plan/ApplyPlan.h"
+#include "mlir/Pass/PassRegistry.h"
+#include "mlir/Transforms/Passes.h"
+
+using namespace mlir;
+
+namespace coppice {
+
+void addMaskPasses(OpPassManager &pm, const Plan *plan, const Checkpoint *checkpoint) {
+  pm.addPass(createVerifyImported());
+  if (plan)
+    pm.addPass(createApplyPlanPass(*plan));
+  if (checkpoint)
+    pm.addPass(createFindDeadPass(*checkpoint));
+}
+
+void addShrinkPasses(OpPassManager &pm) {
+  pm.addPass(createRemoveSkippedBlocks());
+  pm.addPass(createMasksToSelections());
+  pm.addPass(createPropagateSelections());
+  // Dead KV heads become selections of keys and values, which move up in their turn.
+  pm.addPass(createRemoveDeadKvHeads());
+  pm.addPass(createPropagateSelections());
+  pm.addPass(createFoldConstants());
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+  pm.addPass(createSymbolDCEPass());
+  pm.addPass(createVerifyUnmasked());
+}
+
+void addPackPasses(OpPassManager &pm, StringRef weights) {
+  pm.addPass(createInlineBlocks());
+  // Equal reads of a tensor become one value: a tied weight is packed once.
+  pm.addPass(createCSEPass());
+  pm.addPass(createCanonicalizerPass());
+  LmToPackOptions options;
+  options.weights = weights.str();
+  pm.addPass(createLmToPack(options));
+  pm.addPass(createSymbolDCEPass());
+}
+
+void addMemoryPasses(OpPassManager &pm) {
+  pm.addPass(createCSEPass());
+  pm.addPass(createPlanMemory());
+}
+
+void registerPipelines() {
+  static PassPipelineRegistration<> shrink("coppice-shrink", "the phase shrink", addShrinkPasses);
+  static PassPipelineRegistration<> pack("coppice-pack", "the phase pack, weights as stored",
+                                         [](OpPassManager &pm) { addPackPasses(pm, "stored"); });
+  static PassPipelineRegistration<> memory("coppice-memory", "the phase memory", addMemoryPasses);
+}
+
+} // namespace coppice

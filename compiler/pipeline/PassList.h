@@ -1,0 +1,19 @@
+// The only list of passes: what runs in each phase.
+#pragma once
+#include "compiler/import/Checkpoint.h"
+#include "compiler/plan/Plan.h"
+#include "mlir/Pass/PassManager.h"
+
+namespace coppice {
+
+/// `plan` may be null; `checkpoint` is scanned for exact zeros if not null. Both must outlive `pm`.
+void addMaskPasses(mlir::OpPassManager &pm, const Plan *plan, const Checkpoint *checkpoint);
+void addShrinkPasses(mlir::OpPassManager &pm);
+/// `weights`: stored, f32, f16 or bf16.
+void addPackPasses(mlir::OpPassManager &pm, llvm::StringRef weights);
+void addMemoryPasses(mlir::OpPassManager &pm);
+
+/// Registers the phases as pipelines of coppice-opt: coppice-shrink, coppice-pack, coppice-memory.
+void registerPipelines();
+
+} // namespace coppice

@@ -1,0 +1,57 @@
+// See Report.h.
+#include "compiler/pipeline/Report.h"
+#include <map>
+
+namespace coppice {
+
+static llvm::json::Array numbers(const std::vector<int32_t> &list) {
+  llvm::json::Array array;
+  for (int32_t number : list)
+    array.push_back(number);
+  return array;
+}
+
+llvm::json::Value makeReport(const Program &program, uint64_t checkpointBytes,
+                             uint64_t artifactBytes) {
+  llvm::json::Array layers;
+  for (const LayerSummary &layer : program.summary.layers)
+    layers.push_back(llvm::json::Object{
+        {"layer", layer.layer},
+        {"attention", layer.attention},
+        {"ffn", layer.ffn},
+        {"head_dim", layer.headDim},
+        {"heads_before", layer.headsBefore},
+        {"heads", numbers(layer.heads)},
+        {"kv_heads_before", layer.kvHeadsBefore},
+        {"kv_heads", numbers(layer.kvHeads)},
+        {"neurons_before", layer.neuronsBefore},
+        {"neurons", int64_t(layer.neurons.size())},
+    });
+  std::map<std::string, uint64_t> roles;
+  uint64_t weightBytes = 0;
+  for (const PackedWeight &weight : program.weights) {
+    roles[weight.role] += weight.bytes;
+    weightBytes += weight.bytes;
+  }
+  llvm::json::Object byRole;
+  for (auto &[role, bytes] : roles)
+    byRole[role] = bytes;
+  return llvm::json::Object{
+      {"version", 1},
+      {"model_type", program.modelType},
+      {"target", program.target},
+      {"parameters_before", program.parametersBefore},
+      {"parameters", program.summary.parameters},
+      {"checkpoint_bytes", checkpointBytes},
+      {"artifact_bytes", artifactBytes},
+      {"weight_bytes", weightBytes},
+      {"code_bytes", uint64_t(program.code.bytes.size())},
+      {"weight_bytes_by_role", std::move(byRole)},
+      {"arena_bytes_per_row", program.memory.arenaBytesPerRow},
+      {"kv_bytes_per_position", 4 * program.memory.kvFloatsPerPosition},
+      {"context", program.context},
+      {"layers", std::move(layers)},
+  };
+}
+
+} // namespace coppice

@@ -1,0 +1,201 @@
+// coppice compile: options to CompileOptions, progress on a terminal, one line at the end.
+#include "compiler/pipeline/Compile.h"
+#include "tools/coppice/Commands.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Option/ArgList.h"
+#include "llvm/Option/OptTable.h"
+#include "llvm/Option/Option.h"
+#include "llvm/Support/Format.h"
+#include "llvm/Support/Process.h"
+#include "llvm/Support/raw_ostream.h"
+
+namespace coppice {
+namespace {
+
+#define OPTTABLE_STR_TABLE_CODE
+#include "tools/coppice/CompileOpts.inc"
+#undef OPTTABLE_STR_TABLE_CODE
+
+enum ID {
+  OPT_INVALID = 0,
+#define OPTION(...) LLVM_MAKE_OPT_ID(__VA_ARGS__),
+#include "tools/coppice/CompileOpts.inc"
+#undef OPTION
+};
+
+#define PREFIX(NAME, VALUE)                                                                        \
+  constexpr llvm::StringLiteral NAME##_init[] = VALUE;                                             \
+  constexpr llvm::ArrayRef<llvm::StringLiteral> NAME(NAME##_init, std::size(NAME##_init) - 1);
+#include "tools/coppice/CompileOpts.inc"
+#undef PREFIX
+
+constexpr llvm::opt::OptTable::Info kOptions[] = {
+#define OPTION(...) LLVM_CONSTRUCT_OPT_INFO(__VA_ARGS__),
+#include "tools/coppice/CompileOpts.inc"
+#undef OPTION
+};
+
+class CompileOptTable : public llvm::opt::GenericOptTable {
+public:
+  CompileOptTable() : GenericOptTable(kOptions) {}
+};
+
+const char kExamples[] = R"(
+examples:
+  coppice compile opt-125m -o opt.coppice
+      the whole model, in the checkpoint's own precision, for this machine
+  coppice compile opt-125m --plan cut.json --weights f16 --target x86-64-v3 -o opt.coppice
+      what the plan leaves, as float16, for any machine with AVX2
+  coppice compile opt-125m --plan cut.json --keep-masks -o masked.coppice
+      the masked original, to compare with
+  coppice compile opt-125m --plan cut.json --emit=mlir --stop-after=shrink
+      the graph after a phase, on standard output
+
+MODEL_DIR is a Hugging Face folder: config.json, model.safetensors (or its shards and their index),
+and tokenizer.json if text is to go in and out.
+
+phases (--stop-after):
+)";
+
+void printHelp(const CompileOptTable &table) {
+  table.printHelp(llvm::outs(), "coppice compile MODEL_DIR -o FILE [options]",
+                  "compile a checkpoint and a pruning plan into a native artifact");
+  llvm::outs() << kExamples;
+  for (const PhaseInfo &info : phases())
+    llvm::outs() << "  " << llvm::left_justify(info.name, 8) << info.description << '\n';
+}
+
+int wrongCall(const llvm::Twine &message) {
+  llvm::errs() << "error: " << message << "\nsee coppice compile --help\n";
+  return 2;
+}
+
+/// Redraws one line of standard error, and clears it when done.
+class ProgressLine {
+public:
+  void show(llvm::StringRef what, double done) {
+    int percent = int(done * 100);
+    if (what == phase && percent == shown)
+      return;
+    phase = what.str();
+    shown = percent;
+    llvm::errs() << "\r\033[K" << what << ' ' << percent << '%';
+  }
+  ~ProgressLine() {
+    if (shown >= 0)
+      llvm::errs() << "\r\033[K";
+  }
+
+private:
+  std::string phase;
+  int shown = -1;
+};
+
+std::string humanBytes(uint64_t bytes) {
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  if (bytes < 10000)
+    stream << bytes << " bytes";
+  else if (bytes < 10000000)
+    stream << llvm::format("%.1f KB", bytes / 1e3);
+  else
+    stream << llvm::format("%.1f MB", bytes / 1e6);
+  return text;
+}
+
+} // namespace
+
+int compileMain(llvm::ArrayRef<const char *> arguments) {
+  CompileOptTable table;
+  unsigned missingIndex = 0, missingCount = 0;
+  llvm::opt::InputArgList args = table.ParseArgs(arguments, missingIndex, missingCount);
+  if (args.hasArg(OPT_help)) {
+    printHelp(table);
+    return 0;
+  }
+  if (missingCount)
+    return wrongCall(llvm::Twine(arguments[missingIndex]) + " needs a value");
+  for (llvm::opt::Arg *arg : args.filtered(OPT_UNKNOWN)) {
+    std::string nearest;
+    bool near = table.findNearest(arg->getAsString(args), nearest) < 3;
+    return wrongCall("there is no option " + arg->getAsString(args) +
+                     (near ? "; did you mean " + nearest + "?" : ""));
+  }
+  std::vector<std::string> inputs = args.getAllArgValues(OPT_INPUT);
+  if (inputs.size() != 1)
+    return wrongCall(inputs.empty() ? "name the folder of the model"
+                                    : "one model folder at a time, not also '" + inputs[1] + "'");
+
+  CompileOptions options;
+  options.modelDir = inputs.front();
+  options.output = args.getLastArgValue(OPT_output).str();
+  options.plan = args.getLastArgValue(OPT_plan).str();
+  options.weights = args.getLastArgValue(OPT_weights, "stored").str();
+  options.target = args.getLastArgValue(OPT_target, "native").str();
+  options.report = args.getLastArgValue(OPT_report).str();
+  options.keepMasks = args.hasArg(OPT_keep_masks);
+  options.findDead = args.hasArg(OPT_find_dead);
+  if (options.weights != "stored" && options.weights != "f32" && options.weights != "f16" &&
+      options.weights != "bf16")
+    return wrongCall("--weights takes f32, f16 or bf16, not '" + options.weights + "'");
+  llvm::StringRef kv = args.getLastArgValue(OPT_kv, "f32");
+  if (kv != "f32")
+    return wrongCall("--kv takes f32, not '" + kv + "'");
+  if (auto *arg = args.getLastArg(OPT_context)) {
+    uint32_t context = 0;
+    if (llvm::StringRef(arg->getValue()).getAsInteger(10, context) || context == 0)
+      return wrongCall(llvm::Twine("--context takes a number of positions above 0, not '") +
+                       arg->getValue() + "'");
+    options.context = context;
+  }
+  if (auto *arg = args.getLastArg(OPT_threads))
+    if (llvm::StringRef(arg->getValue()).getAsInteger(10, options.threads) ||
+        options.threads == 0 || options.threads > 1024)
+      return wrongCall(llvm::Twine("--threads takes 1 to 1024, not '") + arg->getValue() + "'");
+  llvm::StringRef emit = args.getLastArgValue(OPT_emit, "artifact");
+  if (emit == "mlir")
+    options.emit = Emit::Mlir;
+  else if (emit == "llvm")
+    options.emit = Emit::Llvm;
+  else if (emit == "asm")
+    options.emit = Emit::Asm;
+  else if (emit != "artifact")
+    return wrongCall("--emit takes artifact, mlir, llvm or asm, not '" + emit + "'");
+  if (auto *arg = args.getLastArg(OPT_stop_after)) {
+    std::optional<Phase> phase = findPhase(arg->getValue());
+    if (!phase) {
+      std::string names;
+      for (const PhaseInfo &info : phases())
+        names += (names.empty() ? "" : ", ") + info.name.str();
+      return wrongCall(llvm::Twine("there is no phase '") + arg->getValue() + "'; the phases are " +
+                       names);
+    }
+    if (options.emit != Emit::Mlir)
+      return wrongCall("--stop-after prints the graph and needs --emit=mlir");
+    options.stopAfter = *phase;
+  }
+  if (options.output.empty()) {
+    if (options.emit == Emit::Artifact)
+      return wrongCall("say with -o FILE where the artifact goes");
+    options.output = "-";
+  }
+
+  bool quiet = args.hasArg(OPT_quiet);
+  llvm::Expected<CompileResult> result = [&] {
+    ProgressLine line;
+    if (!quiet && llvm::sys::Process::StandardErrIsDisplayed())
+      options.progress = [&](llvm::StringRef what, double done) { line.show(what, done); };
+    return compile(options);
+  }();
+  if (!result) {
+    llvm::errs() << "error: " << llvm::toString(result.takeError()) << '\n';
+    return 1;
+  }
+  if (!quiet && options.emit == Emit::Artifact)
+    llvm::errs() << options.output << ": " << humanBytes(result->artifactBytes) << " for "
+                 << result->target << ", " << result->parametersAfter << " of "
+                 << result->parametersBefore << " parameters\n";
+  return 0;
+}
+
+} // namespace coppice
