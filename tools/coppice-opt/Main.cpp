@@ -1,6 +1,8 @@
 // coppice-opt: mlir-opt with the project's dialects and passes, for lit tests and for trying a pass
 // by hand.
+#include "compiler/passes/pack/PackPasses.h"
 #include "dialects/lm/LM.h"
+#include "dialects/pack/Pack.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
@@ -8,8 +10,10 @@
 
 int main(int argc, char **argv) {
   mlir::DialectRegistry registry;
-  registry.insert<coppice::lm::LMDialect, mlir::func::FuncDialect, mlir::arith::ArithDialect>();
+  registry.insert<coppice::lm::LMDialect, coppice::pack::PackDialect, mlir::func::FuncDialect,
+                  mlir::arith::ArithDialect>();
   mlir::registerTransformsPasses();
+  coppice::registerCoppicePackPasses();
   return mlir::asMainReturnCode(
       mlir::MlirOptMain(argc, argv, "Coppice's dialects and passes\n", registry));
 }
