@@ -1,0 +1,12 @@
+// What is inside an artifact, for people and for programs (docs/inspect-json.md).
+#pragma once
+#include "llvm/Support/Error.h"
+#include "llvm/Support/raw_ostream.h"
+
+namespace coppice {
+
+/// Verifies the artifact at `path`, every byte of it, and describes it on `out`. It need not be for
+/// this machine. Nothing is printed on an error, which says what is wrong with the file.
+llvm::Error inspectArtifact(llvm::StringRef path, bool json, llvm::raw_ostream &out);
+
+} // namespace coppice

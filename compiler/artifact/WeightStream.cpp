@@ -1,0 +1,204 @@
+// See WeightStream.h. A weight is cut into pieces of equal size; a group of pieces is packed in
+// parallel into one buffer, and the buffer is handed on.
+#include "compiler/artifact/WeightStream.h"
+#include "compiler/artifact/ConstantRow.h"
+#include "compiler/artifact/FloatFormats.h"
+#include "compiler/artifact/PackPiece.h"
+#include "llvm/Support/Endian.h"
+#include "llvm/Support/ThreadPool.h"
+#include <cmath>
+
+using namespace coppice;
+
+constexpr uint64_t kPieceBytes = 256 * 1024;
+constexpr size_t kPiecesPerThread = 4;
+
+unsigned coppice::formatBytes(WeightFormat format) {
+  return format == WeightFormat::F16 || format == WeightFormat::BF16 ? 2 : 4;
+}
+
+llvm::StringRef coppice::formatName(WeightFormat format) {
+  switch (format) {
+  case WeightFormat::F32:
+    return "f32";
+  case WeightFormat::F16:
+    return "f16";
+  case WeightFormat::BF16:
+    return "bf16";
+  case WeightFormat::U32:
+    return "u32";
+  }
+  llvm_unreachable("a format without a name");
+}
+
+uint64_t coppice::segmentBytes(llvm::ArrayRef<PackedWeight> weights) {
+  return weights.empty() ? 0 : weights.back().offset + weights.back().bytes;
+}
+
+static std::string nameOf(const PackedWeight &weight) {
+  std::string name = "weight '" + weight.role + "'";
+  if (weight.layer >= 0)
+    name += " of layer " + std::to_string(weight.layer);
+  return name;
+}
+
+static llvm::Error invalid(const PackedWeight &weight, const llvm::Twine &what) {
+  return llvm::createStringError(llvm::inconvertibleErrorCode(), nameOf(weight) + ": " + what);
+}
+
+namespace {
+class Stream {
+public:
+  Stream(const Checkpoint &checkpoint, unsigned threads, uint64_t total, WeightProgress progress,
+         WeightSink sink)
+      : checkpoint(checkpoint), constants(checkpoint), pool(llvm::hardware_concurrency(threads)),
+        total(total), progress(progress), sink(sink) {}
+
+  llvm::Error add(const PackedWeight &weight) {
+    if (llvm::Error error = pad(weight))
+      return error;
+    if (!weight.source)
+      return addWords(weight);
+    if (auto op = weight.source.getDefiningOp<lm::WeightOp>())
+      return addTensor(weight, op);
+    return addConstant(weight);
+  }
+
+private:
+  /// Checks the weight's place, and fills up to it with zeros.
+  llvm::Error pad(const PackedWeight &weight) {
+    uint64_t elements, bytes;
+    if (weight.rows < 0 || weight.cols < 0 ||
+        __builtin_mul_overflow(uint64_t(weight.rows), uint64_t(weight.cols), &elements) ||
+        __builtin_mul_overflow(elements, uint64_t(formatBytes(weight.format)), &bytes) ||
+        bytes != weight.bytes)
+      return invalid(weight, llvm::Twine(weight.rows) + " rows of " + llvm::Twine(weight.cols) +
+                                 " " + formatName(weight.format) + " do not take " +
+                                 llvm::Twine(weight.bytes) + " bytes");
+    if (weight.offset % 64 || weight.offset < done || weight.offset - done >= 64)
+      return invalid(weight, "it lies at byte " + llvm::Twine(weight.offset) +
+                                 ", which is not the first multiple of 64 from " +
+                                 llvm::Twine(done) + " on");
+    static const uint8_t zeros[64] = {};
+    return emit({zeros, size_t(weight.offset - done)});
+  }
+
+  llvm::Error emit(llvm::ArrayRef<uint8_t> bytes) {
+    if (bytes.empty())
+      return llvm::Error::success();
+    if (llvm::Error error = sink(bytes))
+      return error;
+    done += bytes.size();
+    if (progress)
+      progress(done, total);
+    return llvm::Error::success();
+  }
+
+  llvm::Error addWords(const PackedWeight &weight) {
+    if (formatBytes(weight.format) != 4 || weight.words.size() * 4 != weight.bytes)
+      return invalid(weight, "it is given as " + llvm::Twine(weight.words.size()) +
+                                 " words, and takes " + llvm::Twine(weight.bytes) + " bytes of " +
+                                 formatName(weight.format));
+    buffer.resize(weight.bytes);
+    for (size_t i = 0; i < weight.words.size(); ++i)
+      llvm::support::endian::write32le(buffer.data() + i * 4, weight.words[i]);
+    return emit(buffer);
+  }
+
+  llvm::Error addTensor(const PackedWeight &weight, lm::WeightOp op) {
+    auto view = viewWeight(op, checkpoint);
+    if (!view)
+      return view.takeError();
+    if (weight.format == WeightFormat::U32 || view->rows != weight.rows ||
+        view->cols != weight.cols)
+      return invalid(weight, llvm::Twine(weight.rows) + " rows of " + llvm::Twine(weight.cols) +
+                                 " " + formatName(weight.format) + " cannot be packed from " +
+                                 llvm::Twine(view->rows) + " rows of " + llvm::Twine(view->cols) +
+                                 " of tensor '" + view->tensor->name + "'");
+    std::vector<Piece> pieces = cutPieces(weight, kPieceBytes);
+    size_t group = pool.getMaxConcurrency() * kPiecesPerThread;
+    for (size_t first = 0; first < pieces.size(); first += group)
+      if (llvm::Error error = addPieces(
+              weight, *view,
+              llvm::ArrayRef(pieces).slice(first, std::min(group, pieces.size() - first))))
+        return error;
+    checkpoint.drop(*view->tensor);
+    return llvm::Error::success();
+  }
+
+  llvm::Error addPieces(const PackedWeight &weight, const WeightView &view,
+                        llvm::ArrayRef<Piece> pieces) {
+    std::vector<uint64_t> offsets(1, 0);
+    for (const Piece &piece : pieces)
+      offsets.push_back(offsets.back() +
+                        uint64_t(piece.rows) * piece.cols * formatBytes(weight.format));
+    buffer.resize(offsets.back());
+    std::vector<std::optional<std::pair<int64_t, int64_t>>> unfit(pieces.size());
+    auto pack = [&](size_t i) {
+      unfit[i] =
+          packPiece(view, weight.format, weight.layout, pieces[i], buffer.data() + offsets[i]);
+    };
+    if (pieces.size() == 1) {
+      pack(0);
+    } else {
+      for (size_t i = 0; i < pieces.size(); ++i)
+        pool.async(pack, i);
+      pool.wait();
+    }
+    for (auto &place : unfit)
+      if (place)
+        return unfitElement(view, place->first, place->second, weight.format);
+    return emit(buffer);
+  }
+
+  llvm::Error addConstant(const PackedWeight &weight) {
+    auto row = constants.evaluate(weight.source);
+    if (!row)
+      return row.takeError();
+    if (weight.rows != 1 || weight.cols != int64_t(row->size()) ||
+        weight.format == WeightFormat::U32)
+      return invalid(weight, llvm::Twine(weight.rows) + " rows of " + llvm::Twine(weight.cols) +
+                                 " " + formatName(weight.format) +
+                                 " cannot be packed from a constant row of " +
+                                 llvm::Twine(row->size()));
+    buffer.resize(weight.bytes);
+    for (size_t i = 0; i < row->size(); ++i) {
+      uint32_t bits = formats::asBits(float((*row)[i]));
+      bool half = weight.format == WeightFormat::F16, brain = weight.format == WeightFormat::BF16;
+      uint32_t limit = half    ? formats::kHalfLimit
+                       : brain ? formats::kBrainLimit
+                               : formats::kFloatLimit;
+      if ((bits & 0x7fffffffu) >= limit)
+        return invalid(weight, "element " + llvm::Twine(i) +
+                                   " of the constant that is folded into it is beyond the range "
+                                   "of " +
+                                   formatName(weight.format) +
+                                   ": check the checkpoint's biases for values out of range");
+      if (half || brain)
+        llvm::support::endian::write16le(buffer.data() + i * 2, half ? formats::narrowHalf(bits)
+                                                                     : formats::narrowBrain(bits));
+      else
+        llvm::support::endian::write32le(buffer.data() + i * 4, bits);
+    }
+    return emit(buffer);
+  }
+
+  const Checkpoint &checkpoint;
+  ConstantRows constants;
+  llvm::DefaultThreadPool pool;
+  uint64_t done = 0, total;
+  WeightProgress progress;
+  WeightSink sink;
+  std::vector<uint8_t> buffer;
+};
+} // namespace
+
+llvm::Error coppice::streamWeights(llvm::ArrayRef<PackedWeight> weights,
+                                   const Checkpoint &checkpoint, unsigned threads,
+                                   WeightProgress progress, WeightSink sink) {
+  Stream stream(checkpoint, threads, segmentBytes(weights), progress, sink);
+  for (const PackedWeight &weight : weights)
+    if (llvm::Error error = stream.add(weight))
+      return error;
+  return llvm::Error::success();
+}

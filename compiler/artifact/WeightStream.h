@@ -1,0 +1,36 @@
+// Streams a program's weight segment: each packed weight is read from the mapped checkpoint,
+// selected, converted, laid out, and handed on in order.
+//
+// The bytes depend on the program and the checkpoint only, not on the number of threads. Memory is
+// a few MB a thread however large a weight is, and a tensor's pages are dropped once it is packed.
+#pragma once
+#include "compiler/artifact/Program.h"
+#include "compiler/import/Checkpoint.h"
+#include "llvm/ADT/STLFunctionalExtras.h"
+
+namespace coppice {
+
+/// Takes the next bytes of the segment.
+using WeightSink = llvm::function_ref<llvm::Error(llvm::ArrayRef<uint8_t>)>;
+
+/// Bytes of the weight segment done, and in all. Called on the thread that streams.
+using WeightProgress = llvm::function_ref<void(uint64_t done, uint64_t total)>;
+
+/// Bytes of one element.
+unsigned formatBytes(WeightFormat format);
+/// "f32", "f16", "bf16" or "u32".
+llvm::StringRef formatName(WeightFormat format);
+
+/// Bytes of the weight segment: the end of its last weight.
+uint64_t segmentBytes(llvm::ArrayRef<PackedWeight> weights);
+
+/// The widths of the panels of `rows` output rows, in order: as compiler/codegen/KernelArgs.h says.
+llvm::SmallVector<int64_t> panelWidths(int64_t rows);
+
+/// `threads` convert; 0 means one for each core. `progress` may be null. Errors: a weight that is
+/// not finite or that the format cannot hold (names tensor, row and column), a weight whose place
+/// in the segment contradicts its shape, and what `sink` returns.
+llvm::Error streamWeights(llvm::ArrayRef<PackedWeight> weights, const Checkpoint &checkpoint,
+                          unsigned threads, WeightProgress progress, WeightSink sink);
+
+} // namespace coppice
