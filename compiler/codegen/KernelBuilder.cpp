@@ -1,0 +1,301 @@
+// Helpers of the kernel builders; see the header for what they promise.
+#include "compiler/codegen/KernelBuilder.h"
+#include "coppice/kernel_abi.h"
+
+using namespace coppice;
+using namespace mlir;
+
+KernelBuilder::KernelBuilder(ModuleOp module, StringRef name, const Target &target)
+    : ImplicitLocOpBuilder(UnknownLoc::get(module.getContext()), module.getContext()),
+      target(target) {
+  f32 = getF32Type();
+  f64 = getF64Type();
+  i32 = getI32Type();
+  i64 = getI64Type();
+  ptr = LLVM::LLVMPointerType::get(getContext());
+  auto type =
+      LLVM::LLVMFunctionType::get(LLVM::LLVMVoidType::get(getContext()), {ptr, ptr, i64, i64});
+  setInsertionPointToEnd(module.getBody());
+  function = create<LLVM::LLVMFuncOp>((kSymbolPrefix + name).str(), type);
+  Block *entry = function.addEntryBlock(*this);
+  setInsertionPointToStart(entry);
+  frame = entry->getArgument(0);
+  args = entry->getArgument(1);
+  begin = entry->getArgument(2);
+  end = entry->getArgument(3);
+}
+
+void KernelBuilder::finish() { create<LLVM::ReturnOp>(ValueRange()); }
+
+//===-- Constants and types ----------------------------------------------------------------===//
+
+Value KernelBuilder::i64c(int64_t value) {
+  return create<arith::ConstantOp>(getI64IntegerAttr(value));
+}
+
+Value KernelBuilder::constant(Type type, double value) {
+  TypedAttr attr = getFloatAttr(getElementTypeOrSelf(type), value);
+  if (auto vector = dyn_cast<VectorType>(type))
+    attr = DenseElementsAttr::get(vector, cast<FloatAttr>(attr).getValue());
+  return create<arith::ConstantOp>(attr);
+}
+
+Value KernelBuilder::intConstant(Type type, int64_t value) {
+  TypedAttr attr = getIntegerAttr(getElementTypeOrSelf(type), value);
+  if (auto vector = dyn_cast<VectorType>(type))
+    attr = DenseElementsAttr::get(vector, cast<IntegerAttr>(attr).getValue());
+  return create<arith::ConstantOp>(attr);
+}
+
+Value KernelBuilder::iota() {
+  SmallVector<int32_t> lanes;
+  for (unsigned i = 0; i < kLanes; ++i)
+    lanes.push_back(i);
+  return create<arith::ConstantOp>(getI32VectorAttr(lanes));
+}
+
+Type KernelBuilder::lanesOf(Type element, unsigned lanes) {
+  return lanes == 1 ? element : VectorType::get({lanes}, element);
+}
+
+Type KernelBuilder::like(Type element, Value lanes) {
+  return lanesOf(element, laneCount(lanes.getType()));
+}
+
+unsigned KernelBuilder::laneCount(Type type) {
+  auto vector = dyn_cast<VectorType>(type);
+  return vector ? vector.getNumElements() : 1;
+}
+
+//===-- Arithmetic -------------------------------------------------------------------------===//
+
+static bool isFloat(Value value) { return isa<FloatType>(getElementTypeOrSelf(value.getType())); }
+
+Value KernelBuilder::add(Value a, Value b) {
+  return isFloat(a) ? Value(create<arith::AddFOp>(a, b)) : Value(create<arith::AddIOp>(a, b));
+}
+Value KernelBuilder::sub(Value a, Value b) {
+  return isFloat(a) ? Value(create<arith::SubFOp>(a, b)) : Value(create<arith::SubIOp>(a, b));
+}
+Value KernelBuilder::mul(Value a, Value b) {
+  return isFloat(a) ? Value(create<arith::MulFOp>(a, b)) : Value(create<arith::MulIOp>(a, b));
+}
+Value KernelBuilder::div(Value a, Value b) {
+  return isFloat(a) ? Value(create<arith::DivFOp>(a, b)) : Value(create<arith::DivUIOp>(a, b));
+}
+// vector.fma becomes llvm.fmuladd, which a target may leave unfused; llvm.fma may not be.
+Value KernelBuilder::fma(Value a, Value b, Value c) { return create<LLVM::FMAOp>(a, b, c); }
+Value KernelBuilder::sqrt(Value a) { return create<LLVM::SqrtOp>(a); }
+
+Value KernelBuilder::udiv(Value a, int64_t by) { return create<arith::DivUIOp>(a, i64c(by)); }
+Value KernelBuilder::urem(Value a, int64_t by) { return create<arith::RemUIOp>(a, i64c(by)); }
+Value KernelBuilder::roundUp16(Value a) {
+  return create<arith::AndIOp>(add(a, i64c(15)), i64c(~int64_t(15)));
+}
+Value KernelBuilder::min(Value a, Value b) { return create<arith::MinSIOp>(a, b); }
+Value KernelBuilder::max(Value a, Value b) { return create<arith::MaxSIOp>(a, b); }
+Value KernelBuilder::equal(Value a, Value b) {
+  return create<arith::CmpIOp>(arith::CmpIPredicate::eq, a, b);
+}
+Value KernelBuilder::less(Value a, Value b) {
+  return create<arith::CmpIOp>(arith::CmpIPredicate::slt, a, b);
+}
+Value KernelBuilder::notNone(Value word) {
+  return create<arith::CmpIOp>(arith::CmpIPredicate::ne, word, i64c(args::kNone));
+}
+Value KernelBuilder::select(Value condition, Value a, Value b) {
+  return create<arith::SelectOp>(condition, a, b);
+}
+
+Value KernelBuilder::broadcast(Value scalar, unsigned lanes) {
+  return lanes == 1 ? scalar
+                    : create<vector::BroadcastOp>(lanesOf(scalar.getType(), lanes), scalar);
+}
+
+Value KernelBuilder::bitcast(Type type, Value value) {
+  return create<arith::BitcastOp>(type, value);
+}
+
+Value KernelBuilder::extract(Value vector, unsigned lane) {
+  return create<vector::ExtractOp>(vector, int64_t(lane));
+}
+
+/// Folds the upper half onto the lower until one lane is left.
+static Value foldHalves(KernelBuilder &k, Value vector,
+                        llvm::function_ref<Value(Value, Value)> combine) {
+  for (unsigned half = kLanes / 2; half; half /= 2) {
+    SmallVector<int64_t> low, high;
+    for (unsigned i = 0; i < half; ++i) {
+      low.push_back(i);
+      high.push_back(i + half);
+    }
+    Value a = k.create<vector::ShuffleOp>(vector, vector, low);
+    Value b = k.create<vector::ShuffleOp>(vector, vector, high);
+    vector = combine(a, b);
+  }
+  return k.extract(vector, 0);
+}
+
+Value KernelBuilder::sum16(Value vector) {
+  return foldHalves(*this, vector, [&](Value a, Value b) { return add(a, b); });
+}
+
+Value KernelBuilder::max16(Value vector) {
+  return foldHalves(*this, vector, [&](Value a, Value b) {
+    return select(create<arith::CmpFOp>(arith::CmpFPredicate::OGT, a, b), a, b);
+  });
+}
+
+Value KernelBuilder::firstLanes(Value count) {
+  Value limit = broadcast(create<arith::TruncIOp>(i32, count));
+  return create<arith::CmpIOp>(arith::CmpIPredicate::slt, iota(), limit);
+}
+
+//===-- Memory -----------------------------------------------------------------------------===//
+
+Value KernelBuilder::at(Value base, Value bytes) {
+  return create<LLVM::GEPOp>(ptr, getI8Type(), base, ValueRange(bytes));
+}
+Value KernelBuilder::at(Value base, int64_t bytes) { return at(base, i64c(bytes)); }
+Value KernelBuilder::element(Value base, Value index, Type type) {
+  return create<LLVM::GEPOp>(ptr, type, base, ValueRange(index));
+}
+Value KernelBuilder::load(Type type, Value address, unsigned align) {
+  return create<LLVM::LoadOp>(type, address, align);
+}
+void KernelBuilder::store(Value value, Value address, unsigned align) {
+  create<LLVM::StoreOp>(value, address, align);
+}
+Value KernelBuilder::loadTail(Value address, Value mask) {
+  Type type = lanesOf(f32, kLanes);
+  return create<LLVM::MaskedLoadOp>(type, address, mask, ValueRange(constant(type, 0)), 4);
+}
+void KernelBuilder::storeTail(Value value, Value address, Value mask) {
+  create<LLVM::MaskedStoreOp>(value, address, mask, 4);
+}
+void KernelBuilder::prefetch(Value address) {
+  create<LLVM::Prefetch>(address, /*rw=*/0, /*hint=*/3, /*cache=*/1);
+}
+
+//===-- The ABI ----------------------------------------------------------------------------===//
+
+Value KernelBuilder::arg(unsigned word) {
+  return create<arith::ExtUIOp>(i64, load(i32, at(args, int64_t(word) * 4)));
+}
+Value KernelBuilder::argFloat(unsigned word) { return load(f32, at(args, int64_t(word) * 4)); }
+
+Value KernelBuilder::weights(Value word) {
+  Value base = load(ptr, at(frame, int64_t(offsetof(coppice_frame, weights))), 8);
+  return at(base, mul(word, i64c(64)));
+}
+
+Value KernelBuilder::buffer(Value word) {
+  Value base = load(ptr, at(frame, int64_t(offsetof(coppice_frame, arena))), 8);
+  Value rows = load(i64, at(frame, int64_t(offsetof(coppice_frame, row_capacity))), 8);
+  return at(base, mul(mul(word, i64c(64)), rows));
+}
+
+Value KernelBuilder::rowBytes(Value width) { return mul(roundUp16(width), i64c(4)); }
+
+Value KernelBuilder::rowSet(Value set) {
+  return at(at(frame, int64_t(offsetof(coppice_frame, sets))),
+            mul(set, i64c(sizeof(coppice_row_set))));
+}
+Value KernelBuilder::rowSet(unsigned set) { return rowSet(i64c(set)); }
+
+Value KernelBuilder::rowCount(Value set) {
+  return load(i64, at(rowSet(set), int64_t(offsetof(coppice_row_set, count))), 8);
+}
+
+Value KernelBuilder::rowEntry(Value set, Value row) {
+  Value rows = load(ptr, at(rowSet(set), int64_t(offsetof(coppice_row_set, rows))), 8);
+  return at(rows, mul(row, i64c(sizeof(coppice_row))));
+}
+
+//===-- Control flow -----------------------------------------------------------------------===//
+
+void KernelBuilder::forRange(Value from, Value to, int64_t step,
+                             llvm::function_ref<void(Value)> body) {
+  auto loop = create<scf::ForOp>(from, to, i64c(step));
+  InsertionGuard guard(*this);
+  setInsertionPointToStart(loop.getBody());
+  body(loop.getInductionVar());
+}
+
+KernelBuilder::Values KernelBuilder::forRange(Value from, Value to, int64_t step, ValueRange inits,
+                                              llvm::function_ref<Values(Value, ValueRange)> body) {
+  auto loop = create<scf::ForOp>(from, to, i64c(step), inits);
+  InsertionGuard guard(*this);
+  setInsertionPointToStart(loop.getBody());
+  create<scf::YieldOp>(body(loop.getInductionVar(), loop.getRegionIterArgs()));
+  return Values(loop.getResults());
+}
+
+void KernelBuilder::ifThen(Value condition, llvm::function_ref<void()> then) {
+  auto op = create<scf::IfOp>(condition, /*withElseRegion=*/false);
+  InsertionGuard guard(*this);
+  setInsertionPointToStart(op.thenBlock());
+  then();
+}
+
+KernelBuilder::Values KernelBuilder::ifElse(Value condition, llvm::function_ref<Values()> then,
+                                            llvm::function_ref<Values()> otherwise) {
+  // The result types are known only once the first branch is built: build both in blocks of their
+  // own, then give them to the op.
+  InsertPoint here = saveInsertionPoint();
+  Block thenBlock, elseBlock;
+  setInsertionPointToStart(&thenBlock);
+  Values results = then();
+  create<scf::YieldOp>(results);
+  setInsertionPointToStart(&elseBlock);
+  create<scf::YieldOp>(otherwise());
+  restoreInsertionPoint(here);
+  auto op = create<scf::IfOp>(TypeRange(ValueRange(results)), condition, true);
+  auto &thenOps = op.thenBlock()->getOperations(), &elseOps = op.elseBlock()->getOperations();
+  op.thenBlock()->clear();
+  op.elseBlock()->clear();
+  thenOps.splice(thenOps.end(), thenBlock.getOperations());
+  elseOps.splice(elseOps.end(), elseBlock.getOperations());
+  return Values(op.getResults());
+}
+
+void KernelBuilder::forChunks(Value width, llvm::function_ref<void(Value, unsigned)> body) {
+  Value whole = create<arith::AndIOp>(width, i64c(~int64_t(kLanes - 1)));
+  forRange(i64c(0), whole, kLanes, [&](Value i) { body(i, kLanes); });
+  forRange(whole, width, 1, [&](Value i) { body(i, 1); });
+}
+
+//===-- Weights ----------------------------------------------------------------------------===//
+
+Type coppice::weightElement(KernelBuilder &k, WeightType type) {
+  switch (type) {
+  case WeightType::F32:
+    return k.f32;
+  case WeightType::F16:
+    return k.getF16Type();
+  case WeightType::BF16:
+    return k.getI16Type();
+  }
+  llvm_unreachable("a weight type without an element");
+}
+
+unsigned coppice::weightBytes(WeightType type) { return type == WeightType::F32 ? 4 : 2; }
+
+Value coppice::loadWeights(KernelBuilder &k, WeightType type, Value address, unsigned lanes,
+                           bool aligned) {
+  unsigned bytes = weightBytes(type);
+  Type stored = k.lanesOf(weightElement(k, type), lanes), f32 = k.lanesOf(k.f32, lanes);
+  Value value = k.load(stored, address, aligned ? bytes * lanes : bytes);
+  switch (type) {
+  case WeightType::F32:
+    return value;
+  case WeightType::F16:
+    return k.create<arith::ExtFOp>(f32, value);
+  case WeightType::BF16: { // bfloat16 is the upper half of a float
+    Type i32 = k.lanesOf(k.i32, lanes);
+    Value wide = k.create<arith::ExtUIOp>(i32, value);
+    return k.bitcast(f32, k.create<arith::ShLIOp>(wide, k.intConstant(i32, 16)));
+  }
+  }
+  llvm_unreachable("a weight type without a load");
+}

@@ -1,0 +1,47 @@
+// Names to targets, and "native" to the best name that this host can run.
+#include "compiler/codegen/Target.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/StringMap.h"
+#include "llvm/TargetParser/Host.h"
+#include "llvm/TargetParser/Triple.h"
+
+using namespace coppice;
+
+static std::vector<std::string> missingOnHost(const Target &target) {
+  static const auto host = llvm::sys::getHostCPUFeatures();
+  std::vector<std::string> missing;
+  for (const std::string &feature : target.features)
+    if (!host.lookup(feature))
+      missing.push_back(feature);
+  return missing;
+}
+
+static llvm::Expected<Target> resolveNative() {
+  llvm::Triple host(llvm::sys::getProcessTriple());
+  if (host.getArch() != llvm::Triple::x86_64)
+    return llvm::createStringError("target \"native\": this host is %s, and only x86-64 has named "
+                                   "levels; name a target to compile for another machine",
+                                   host.getArchName().str().c_str());
+  llvm::ArrayRef<Target> levels = x86Targets();
+  for (const Target &target : llvm::reverse(levels))
+    if (missingOnHost(target).empty())
+      return target;
+  return llvm::createStringError("target \"native\": this host lacks %s of %s, the lowest level "
+                                 "that code is generated for; name a target to compile for "
+                                 "another machine",
+                                 llvm::join(missingOnHost(levels.front()), ", ").c_str(),
+                                 levels.front().name.c_str());
+}
+
+llvm::Expected<Target> coppice::resolveTarget(llvm::StringRef name) {
+  if (name == "native")
+    return resolveNative();
+  std::vector<std::string> known;
+  for (const Target &target : x86Targets()) {
+    if (name == target.name)
+      return target;
+    known.push_back(target.name);
+  }
+  return llvm::createStringError("target \"%s\" is not known; known are native, %s",
+                                 name.str().c_str(), llvm::join(known, ", ").c_str());
+}

@@ -1,0 +1,33 @@
+// The machines code is generated for. A target is a named level ("x86-64-v4"), never "the host":
+// the same name gives the same code on any host, and the name and the features go into the
+// artifact, which a machine that lacks one of them refuses.
+#pragma once
+#include "llvm/ADT/ArrayRef.h"
+#include "llvm/ADT/StringRef.h"
+#include "llvm/Support/Error.h"
+#include <string>
+#include <vector>
+
+namespace coppice {
+
+struct Target {
+  std::string name;   // "x86-64-v3": what the artifact records
+  std::string triple; // LLVM's target triple
+  std::string cpu;    // LLVM's CPU name, fixed per level so that scheduling is reproducible
+  std::vector<std::string> features; // LLVM names of what the machine must have, sorted
+  unsigned vectorBits = 256;         // the widest registers that code may use
+
+  // Shapes of the linear kernels' register tiles. They decide speed and code size, never bits.
+  std::vector<unsigned>
+      rowTiles;              // input rows per tile against a panel of 32, descending, ends in 1
+  unsigned decodePanels = 1; // panels taken together when there is one input row
+};
+
+/// The targets that can be named, in rising order within a family.
+llvm::ArrayRef<Target> x86Targets();
+
+/// Finds a target by name. "native" is the highest named level that this host has; a host below
+/// every level is an error that names the first level's missing features.
+llvm::Expected<Target> resolveTarget(llvm::StringRef name);
+
+} // namespace coppice

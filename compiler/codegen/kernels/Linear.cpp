@@ -1,0 +1,220 @@
+// linear_{f32,f16,bf16}: out = in x W^T (+ bias) (+ residual), item = one panel of output rows.
+//
+// Every output element is one accumulator: fma over K in rising order from +0, then + bias, then
+// + residual. Lanes are outputs, so register tiles (rows by panels) only choose what is computed
+// side by side: no tile shape, split of items or vector width changes a bit.
+#include "compiler/codegen/kernels/Kernels.h"
+#include "coppice/kernel_abi.h"
+
+using namespace coppice;
+using namespace mlir;
+using Values = KernelBuilder::Values;
+
+namespace {
+// Distance of the software prefetch in a decode step, in bytes of one panel's stream.
+constexpr int64_t kPrefetchBytes = 2048;
+// K steps per iteration when there is one input row: four hide the loop's own instructions.
+constexpr unsigned kDecodeUnroll = 4;
+
+class LinearEmitter {
+public:
+  LinearEmitter(KernelBuilder &k, WeightType type) : k(k), type(type) {}
+  void emit();
+
+private:
+  // A register tile: `rows` input rows against panels of `lanes * vectors` output rows each.
+  struct Tile {
+    unsigned rows, lanes, vectors, panels;
+  };
+
+  void wholePanels();
+  void tailPanels();
+  void tile(const Tile &shape, Value row, Value column, Value panel);
+  Values accumulate(const Tile &shape, ArrayRef<Value> inputs, Value panel, Value panelBytes);
+  void step(const Tile &shape, ArrayRef<Value> inputs, ArrayRef<Value> panels, Value depth,
+            bool prefetch, Values &sums);
+  Value panelAt(Value firstRow);
+
+  KernelBuilder &k;
+  WeightType type;
+  Value rows, ins, outs;                     // extents
+  Value in, out, weight, bias, residual;     // addresses
+  Value inStride, outStride, residualStride; // bytes between rows
+  Value hasBias, hasResidual;
+};
+
+void LinearEmitter::emit() {
+  using A = args::Linear;
+  rows = k.rowCount(k.arg(A::set));
+  ins = k.arg(A::ins);
+  outs = k.arg(A::outs);
+  in = k.buffer(k.arg(A::in));
+  inStride = k.rowBytes(ins);
+  Value outWord = k.arg(A::out), toBuffer = k.notNone(outWord);
+  Value logits = k.load(k.ptr, k.at(k.frame, int64_t(offsetof(coppice_frame, logits))), 8);
+  out = k.select(toBuffer, k.buffer(outWord), logits);
+  residualStride = k.rowBytes(outs);
+  outStride = k.select(toBuffer, residualStride, k.mul(outs, k.i64c(4)));
+  weight = k.weights(k.arg(A::weight));
+  hasBias = k.notNone(k.arg(A::bias));
+  bias = k.weights(k.arg(A::bias));
+  hasResidual = k.notNone(k.arg(A::residual));
+  residual = k.buffer(k.arg(A::residual));
+  wholePanels();
+  tailPanels();
+}
+
+/// Panels lie without padding, so the panel that starts at output row r starts r * K elements in.
+Value LinearEmitter::panelAt(Value firstRow) {
+  return k.at(weight, k.mul(k.mul(firstRow, ins), k.i64c(weightBytes(type))));
+}
+
+void LinearEmitter::wholePanels() {
+  const unsigned perPanel = args::kPanelRows / kLanes;
+  Value limit = k.min(k.end, k.udiv(outs, args::kPanelRows));
+  auto tiles = [&](Value panel, unsigned panels, Value row, unsigned count) {
+    Value column = k.mul(panel, k.i64c(args::kPanelRows));
+    tile({count, kLanes, perPanel, panels}, row, column, panelAt(column));
+  };
+  auto decode = [&] {
+    Value row = k.i64c(0);
+    int64_t group = k.target.decodePanels;
+    Value groups = k.div(k.max(k.sub(limit, k.begin), k.i64c(0)), k.i64c(group));
+    Value rest = k.add(k.begin, k.mul(groups, k.i64c(group)));
+    if (group > 1)
+      k.forRange(k.begin, rest, group, [&](Value panel) { tiles(panel, group, row, 1); });
+    else
+      rest = k.begin;
+    k.forRange(rest, limit, 1, [&](Value panel) { tiles(panel, 1, row, 1); });
+    return Values();
+  };
+  auto many = [&] {
+    k.forRange(k.begin, limit, 1, [&](Value panel) {
+      Value row = k.i64c(0);
+      for (unsigned count : k.target.rowTiles) {
+        Value whole = k.div(k.sub(rows, row), k.i64c(count));
+        Value next = k.add(row, k.mul(whole, k.i64c(count)));
+        k.forRange(row, next, count, [&](Value r) { tiles(panel, 1, r, count); });
+        row = next;
+      }
+    });
+    return Values();
+  };
+  k.ifElse(k.equal(rows, k.i64c(1)), decode, many);
+}
+
+void LinearEmitter::tailPanels() {
+  Value item = k.udiv(outs, args::kPanelRows);
+  Value column = k.mul(item, k.i64c(args::kPanelRows));
+  for (unsigned lanes = args::kPanelRows / 2; lanes; lanes /= 2) {
+    Value bit = k.create<arith::AndIOp>(outs, k.i64c(lanes));
+    Value there = k.equal(bit, k.i64c(lanes));
+    Value mine = k.create<arith::AndIOp>(
+        there, k.create<arith::XOrIOp>(k.less(item, k.begin), k.less(item, k.end)));
+    k.ifThen(mine, [&] {
+      Value panel = panelAt(column), row = k.i64c(0);
+      for (unsigned count : {4u, 1u}) {
+        Value whole = k.udiv(k.sub(rows, row), count);
+        Value next = k.add(row, k.mul(whole, k.i64c(count)));
+        k.forRange(row, next, count,
+                   [&](Value r) { tile({count, lanes, 1, 1}, r, column, panel); });
+        row = next;
+      }
+    });
+    column = k.add(column, bit);
+    item = k.add(item, k.udiv(bit, lanes));
+  }
+}
+
+void LinearEmitter::tile(const Tile &shape, Value row, Value column, Value panel) {
+  unsigned vectors = shape.vectors * shape.panels;
+  auto addressOf = [&](Value base, Value stride, unsigned i) {
+    return k.element(k.at(base, k.mul(k.add(row, k.i64c(i)), stride)), column, k.f32);
+  };
+  auto loadRow = [&](Value address, Values &into) {
+    for (unsigned v = 0; v < vectors; ++v)
+      into.push_back(k.load(k.lanesOf(k.f32, shape.lanes), k.at(address, v * shape.lanes * 4)));
+  };
+
+  Values inputs;
+  for (unsigned i = 0; i < shape.rows; ++i)
+    inputs.push_back(k.at(in, k.mul(k.add(row, k.i64c(i)), inStride)));
+  Value panelBytes = k.mul(ins, k.i64c(int64_t(shape.lanes) * shape.vectors * weightBytes(type)));
+  Values sums = accumulate(shape, inputs, panel, panelBytes);
+
+  Values biases = k.ifElse(
+      hasBias,
+      [&] {
+        Values loaded;
+        loadRow(k.element(bias, column, k.f32), loaded);
+        return loaded;
+      },
+      [&] { return Values(vectors, k.f32c(0, shape.lanes)); });
+  for (unsigned i = 0; i < sums.size(); ++i)
+    sums[i] = k.add(sums[i], biases[i % vectors]);
+  sums = k.ifElse(
+      hasResidual,
+      [&] {
+        Values loaded;
+        for (unsigned i = 0; i < shape.rows; ++i)
+          loadRow(addressOf(residual, residualStride, i), loaded);
+        for (unsigned i = 0; i < sums.size(); ++i)
+          loaded[i] = k.add(sums[i], loaded[i]);
+        return loaded;
+      },
+      [&] { return sums; });
+  for (unsigned i = 0; i < shape.rows; ++i)
+    for (unsigned v = 0; v < vectors; ++v)
+      k.store(sums[i * vectors + v], k.at(addressOf(out, outStride, i), v * shape.lanes * 4));
+}
+
+Values LinearEmitter::accumulate(const Tile &shape, ArrayRef<Value> inputs, Value panel,
+                                 Value panelBytes) {
+  bool decode = shape.rows == 1 && shape.vectors > 1;
+  Values panels;
+  for (unsigned p = 0; p < shape.panels; ++p)
+    panels.push_back(k.at(panel, k.mul(panelBytes, k.i64c(p))));
+  Values sums(shape.rows * shape.vectors * shape.panels, k.f32c(0, shape.lanes));
+  auto steps = [&](Value depth, ValueRange carried, unsigned count) {
+    Values next(carried);
+    for (unsigned u = 0; u < count; ++u)
+      step(shape, inputs, panels, u ? k.add(depth, k.i64c(u)) : depth, decode, next);
+    return next;
+  };
+  Value depth = k.i64c(0);
+  if (decode) {
+    Value whole = k.create<arith::AndIOp>(ins, k.i64c(-int64_t(kDecodeUnroll)));
+    sums = k.forRange(depth, whole, kDecodeUnroll, sums, [&](Value at, ValueRange carried) {
+      return steps(at, carried, kDecodeUnroll);
+    });
+    depth = whole;
+  }
+  return k.forRange(depth, ins, 1, sums,
+                    [&](Value at, ValueRange carried) { return steps(at, carried, 1); });
+}
+
+/// One step of K: each panel's weights against each row's input.
+void LinearEmitter::step(const Tile &shape, ArrayRef<Value> inputs, ArrayRef<Value> panels,
+                         Value depth, bool prefetch, Values &sums) {
+  const int64_t vectorBytes = int64_t(shape.lanes) * weightBytes(type);
+  Values weights;
+  for (Value panel : panels) {
+    Value at = k.at(panel, k.mul(depth, k.i64c(vectorBytes * shape.vectors)));
+    for (unsigned v = 0; v < shape.vectors; ++v) {
+      Value address = k.at(at, v * vectorBytes);
+      weights.push_back(loadWeights(k, type, address, shape.lanes, /*aligned=*/true));
+      if (prefetch && v * vectorBytes % 64 == 0)
+        k.prefetch(k.at(address, kPrefetchBytes));
+    }
+  }
+  for (unsigned i = 0; i < shape.rows; ++i) {
+    Value x = k.broadcast(k.load(k.f32, k.element(inputs[i], depth, k.f32)), shape.lanes);
+    for (unsigned v = 0; v < weights.size(); ++v) {
+      Value &sum = sums[i * weights.size() + v];
+      sum = k.fma(x, weights[v], sum);
+    }
+  }
+}
+} // namespace
+
+void coppice::kernels::linear(KernelBuilder &k, WeightType type) { LinearEmitter(k, type).emit(); }

@@ -1,0 +1,38 @@
+// The x86-64 levels of the psABI that code is generated for.
+//
+// Vectors are 16 floats in every kernel: one register on v4, two on v3. Row tiles: 12 rows by 32
+// outputs are 24 of v4's 32 registers, 3 rows are 12 of v3's 16; what is left holds weights and
+// broadcasts.
+#include "compiler/codegen/Target.h"
+
+using namespace coppice;
+
+static Target level(const char *name, std::vector<std::string> features) {
+  Target target;
+  target.name = name;
+  target.triple = "x86_64-unknown-linux-gnu";
+  target.cpu = name;
+  target.features = std::move(features);
+  return target;
+}
+
+static std::vector<Target> makeLevels() {
+  Target v3 = level("x86-64-v3", {"avx", "avx2", "bmi", "bmi2", "f16c", "fma", "lzcnt", "movbe",
+                                  "popcnt", "sse4.2"});
+  v3.vectorBits = 256;
+  v3.rowTiles = {3, 2, 1};
+  v3.decodePanels = 2;
+
+  Target v4 =
+      level("x86-64-v4", {"avx", "avx2", "avx512bw", "avx512cd", "avx512dq", "avx512f", "avx512vl",
+                          "bmi", "bmi2", "f16c", "fma", "lzcnt", "movbe", "popcnt", "sse4.2"});
+  v4.vectorBits = 512;
+  v4.rowTiles = {12, 6, 3, 1};
+  v4.decodePanels = 4;
+  return {v3, v4};
+}
+
+llvm::ArrayRef<Target> coppice::x86Targets() {
+  static const std::vector<Target> levels = makeLevels();
+  return levels;
+}

@@ -1,0 +1,154 @@
+// The linear kernels against a scalar double reference, and their bits against each other.
+#include "Harness.h"
+#include <cmath>
+
+using namespace coppice;
+using namespace coppice::test;
+using A = args::Linear;
+
+namespace {
+enum Buffer { In, Out, Residual };
+
+/// One linear layer with its data; weights are held as the floats that their format stores.
+struct Layer {
+  uint32_t ins, outs, rows;
+  bool withBias, withResidual, toLogits;
+  std::string format;
+  std::vector<float> weight, bias, input, residual;
+  Weights segment;
+  uint32_t biasWord = args::kNone, weightWord = 0;
+
+  Layer(std::string format, uint32_t ins, uint32_t outs, uint32_t rows, Random &random,
+        unsigned variant)
+      : ins(ins), outs(outs), rows(rows), withBias(variant & 1), withResidual(variant & 2),
+        toLogits(variant & 4), format(std::move(format)) {
+    weight = random.values(size_t(ins) * outs);
+    input = random.values(size_t(rows) * ins);
+    residual = random.values(size_t(rows) * outs);
+    if (withBias)
+      biasWord = segment.add(bias = random.values(outs));
+    if (this->format == "f32") {
+      weightWord = segment.add(toPanels(weight, outs, ins));
+      return;
+    }
+    std::vector<uint16_t> stored;
+    for (float &w : weight) {
+      bool half = this->format == "f16";
+      stored.push_back(half ? toHalf(w) : toBfloat(w));
+      w = half ? fromHalf(stored.back()) : fromBfloat(stored.back());
+    }
+    weightWord = segment.add(toPanels(stored, outs, ins));
+  }
+
+  /// Runs the layer's items in pieces that end at the given bounds; rows [first, first + count).
+  std::vector<float> run(const std::string &target, Flush flush, std::vector<uint64_t> bounds,
+                         uint32_t first, uint32_t count) const {
+    Step step(segment, count, {ins, outs, outs}, flush, size_t(count) * outs);
+    auto slice = [&](const std::vector<float> &all, uint32_t width) {
+      return std::vector<float>(all.begin() + size_t(first) * width,
+                                all.begin() + size_t(first + count) * width);
+    };
+    step.fill(In, slice(input, ins));
+    // The residual is added in place where the output is the arena.
+    Buffer addend = toLogits ? Residual : Out;
+    step.fill(addend, slice(residual, outs));
+    std::vector<uint32_t> words(A::count);
+    words[A::set] = COPPICE_ROWS_ALL;
+    words[A::in] = step.word(In);
+    words[A::out] = toLogits ? args::kNone : step.word(Out);
+    words[A::weight] = weightWord;
+    words[A::bias] = biasWord;
+    words[A::residual] = withResidual ? step.word(addend) : args::kNone;
+    words[A::ins] = ins;
+    words[A::outs] = outs;
+    coppice_kernel kernel = codeFor(target).kernel("linear_" + format);
+    uint64_t from = 0;
+    bounds.push_back(panelCount(outs));
+    for (uint64_t to : bounds) {
+      step.run(kernel, words, from, to);
+      from = to;
+    }
+    if (!toLogits)
+      return step.take(Out);
+    return std::vector<float>(step.frame.logits, step.frame.logits + size_t(count) * outs);
+  }
+
+  void expectClose(const std::vector<float> &got) const {
+    for (uint32_t r = 0; r < rows; ++r)
+      for (uint32_t n = 0; n < outs; ++n) {
+        double want = 0, scale = 0;
+        auto addTerm = [&](double term) {
+          want += term;
+          scale += std::fabs(term);
+        };
+        for (uint32_t c = 0; c < ins; ++c)
+          addTerm(double(weight[size_t(n) * ins + c]) * input[size_t(r) * ins + c]);
+        if (withBias)
+          addTerm(bias[n]);
+        if (withResidual)
+          addTerm(residual[size_t(r) * outs + n]);
+        double bound = (ins + 3) * 0x1p-24 * scale;
+        ASSERT_NEAR(got[size_t(r) * outs + n], want, bound)
+            << format << " ins " << ins << " outs " << outs << " rows " << rows << " at row " << r
+            << " output " << n;
+      }
+  }
+};
+
+/// Widths that sit on and beside every panel and vector bound, and random ones between.
+std::vector<uint32_t> widths(Random &random) {
+  std::vector<uint32_t> all = {1, 2, 3, 15, 16, 17, 31, 32, 33, 63, 64, 65, 100, 128, 172};
+  for (int i = 0; i < 12; ++i)
+    all.push_back(1 + random.below(200));
+  return all;
+}
+
+class Linear : public testing::TestWithParam<std::string> {};
+} // namespace
+
+// Every width of outputs, with K from 0 up, with and without bias, residual and logits, in the
+// arena and at both guard pages, is the sum it claims to be.
+TEST_P(Linear, EqualsTheReference) {
+  Random random(1);
+  unsigned variant = 0;
+  for (const std::string &target : runnableTargets())
+    for (uint32_t outs : widths(random))
+      for (uint32_t ins : {0u, 1u, 3u, 16u, 1 + random.below(200)}) {
+        uint32_t rows = variant % 3 ? 1 + random.below(20) : 1;
+        Layer layer(GetParam(), ins, outs, rows, random, variant % 8);
+        layer.expectClose(layer.run(target, variant & 8 ? Flush::Begin : Flush::End, {}, 0, rows));
+        if (HasFatalFailure())
+          return;
+        ++variant;
+      }
+}
+
+// A row's bits are the same alone and among M others, for every M up to 20, with the items cut
+// anywhere, and on every target.
+TEST_P(Linear, RowBitsDoNotDependOnCompany) {
+  Random random(2);
+  for (uint32_t rows = 1; rows <= 20; ++rows) {
+    uint32_t ins = 1 + random.below(150), outs = 1 + random.below(400);
+    Layer layer(GetParam(), ins, outs, rows, random, random.below(8));
+    std::vector<float> whole = layer.run("x86-64-v3", Flush::End, {}, 0, rows);
+    auto same = [&](const std::vector<float> &part, uint32_t first, const std::string &how) {
+      for (size_t i = 0; i < part.size(); ++i)
+        ASSERT_EQ(bits(part[i]), bits(whole[size_t(first) * outs + i])) << how << " at " << i;
+    };
+    for (const std::string &target : runnableTargets()) {
+      same(layer.run(target, Flush::End, {}, 0, rows), 0, target);
+      for (uint32_t r = 0; r < rows; ++r)
+        same(layer.run(target, Flush::End, {}, r, 1), r, target + ", one row");
+      std::vector<uint64_t> cuts;
+      for (uint64_t item = 0; item < panelCount(outs); item += 1 + random.below(4))
+        cuts.push_back(item);
+      same(layer.run(target, Flush::End, cuts, 0, rows), 0, target + ", cut items");
+      same(layer.run(target, Flush::End, cuts, rows - 1, 1), rows - 1, target + ", cut, one row");
+      if (HasFatalFailure())
+        return;
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Formats, Linear, testing::Values("f32", "f16", "bf16"),
+                         [](const auto &info) { return info.param; });
