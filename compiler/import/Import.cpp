@@ -1,0 +1,128 @@
+// What is common to all families: which one it is, end tokens, the module's attributes.
+#include "compiler/import/Import.h"
+#include "compiler/import/Family.h"
+#include "compiler/import/Files.h"
+#include "compiler/import/Json.h"
+#include "mlir/IR/Verifier.h"
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/StringExtras.h"
+
+using namespace mlir;
+
+namespace coppice {
+namespace {
+
+const Family *const all[] = {&llamaFamily, &optFamily};
+
+llvm::Expected<const llvm::json::Object *> asObject(const llvm::json::Value &value,
+                                                    llvm::StringRef path) {
+  if (const llvm::json::Object *object = value.getAsObject())
+    return object;
+  return llvm::createStringError(llvm::Twine(path) + ": an object is wanted, and this is " +
+                                 quoteJson(value));
+}
+
+/// The end tokens of generation_config.json, if the folder has one and it names any. The rest of
+/// that file is about sampling, and not read.
+llvm::Expected<std::optional<std::vector<int32_t>>> readGenerationConfig(llvm::StringRef directory,
+                                                                         int64_t vocab) {
+  std::string path = joinPath(directory, "generation_config.json");
+  if (!fileExists(path))
+    return std::nullopt;
+  llvm::Expected<llvm::json::Value> value = readJsonFile(path);
+  if (!value)
+    return value.takeError();
+  auto object = asObject(*value, path);
+  if (!object)
+    return object.takeError();
+  llvm::json::Object tokens;
+  if (const llvm::json::Value *eos = (*object)->get("eos_token_id"))
+    tokens["eos_token_id"] = *eos;
+  ConfigReader reader(tokens, path);
+  std::optional<std::vector<int32_t>> ids = reader.tokenIds("eos_token_id", vocab);
+  if (llvm::Error error = reader.finish())
+    return std::move(error);
+  return ids;
+}
+
+void setAttributes(ImportedModel &model) {
+  Builder builder(model.module->getContext());
+  ModuleOp module = *model.module;
+  module->setAttr("lm.model_type", builder.getStringAttr(model.modelType));
+  module->setAttr("lm.context", builder.getI32IntegerAttr(model.context));
+  module->setAttr("lm.vocab", builder.getI32IntegerAttr(model.vocab));
+  module->setAttr("lm.stop_tokens", builder.getDenseI32ArrayAttr(model.stopTokens));
+  if (model.bos)
+    module->setAttr("lm.bos", builder.getI32IntegerAttr(*model.bos));
+  if (model.positionLimit)
+    module->setAttr("lm.position_limit", builder.getI32IntegerAttr(*model.positionLimit));
+}
+
+} // namespace
+
+llvm::ArrayRef<const Family *> families() { return all; }
+
+std::vector<llvm::StringRef> supportedModelTypes() {
+  std::vector<llvm::StringRef> names;
+  for (const Family *family : families())
+    names.push_back(family->modelType);
+  return names;
+}
+
+llvm::Expected<ImportedModel> importModel(llvm::StringRef directory, const Checkpoint &checkpoint,
+                                          MLIRContext &context) {
+  context.loadDialect<func::FuncDialect, lm::LMDialect>();
+  std::string path = joinPath(directory, "config.json");
+  llvm::Expected<llvm::json::Value> value = readJsonFile(path);
+  if (!value)
+    return value.takeError();
+  auto object = asObject(*value, path);
+  if (!object)
+    return object.takeError();
+
+  ConfigReader config(**object, path);
+  ImportedModel model;
+  model.modelType = config.text("model_type", "");
+  const Family *const *family = llvm::find_if(
+      families(), [&](const Family *family) { return family->modelType == model.modelType; });
+  if (family == families().end()) {
+    config.fail("model_type", (config.has("model_type") ? "is not supported" : "is missing") +
+                                  llvm::Twine("; supported are: ") +
+                                  llvm::join(supportedModelTypes(), ", "));
+    return config.finish();
+  }
+
+  // Ids are checked against the vocabulary, which the family reads too; errors about it are its.
+  int64_t vocab = config.size("vocab_size").size;
+  auto eos = config.tokenIds("eos_token_id", vocab);
+  auto bos = config.tokenIds("bos_token_id", vocab);
+  if (bos && bos->size() > 1)
+    config.fail("bos_token_id", "is not a single token id");
+  GraphBuilder graph(context, checkpoint, model.modelType, path);
+  if (llvm::Error error = (*family)->build(config, graph, model))
+    return std::move(error);
+
+  auto more = readGenerationConfig(directory, vocab);
+  if (!more)
+    return more.takeError();
+  if (!eos && !*more)
+    eos = std::vector<int32_t>{(*family)->defaultEos};
+  for (const auto &ids : {eos, *more})
+    if (ids)
+      for (int32_t id : *ids)
+        if (!llvm::is_contained(model.stopTokens, id))
+          model.stopTokens.push_back(id);
+  if (!bos)
+    model.bos = (*family)->defaultBos;
+  else if (!bos->empty())
+    model.bos = bos->front();
+
+  setAttributes(model);
+  if (failed(verify(*model.module)))
+    return llvm::createStringError(llvm::Twine(path) +
+                                   ": the imported graph is not valid; this is an error in "
+                                   "coppice, please report it");
+  return model;
+}
+
+} // namespace coppice

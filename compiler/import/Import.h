@@ -1,0 +1,40 @@
+// From a model's folder to lm: config.json and a checkpoint become one function in a module.
+#pragma once
+#include "compiler/import/Checkpoint.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/OwningOpRef.h"
+#include "llvm/Support/Error.h"
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace coppice {
+
+struct ImportedModel {
+  /// `func.func @model(tokens, positions) -> logits` and the lm.tensor declarations it needs. The
+  /// facts below stand on the module too: lm.model_type, lm.context (i32), lm.vocab (i32),
+  /// lm.stop_tokens (array<i32>), lm.bos (i32, if there is one), lm.position_limit (i32, likewise).
+  mlir::OwningOpRef<mlir::ModuleOp> module;
+  std::string modelType;
+  /// max_position_embeddings: the context unless the caller wants another.
+  int64_t context = 0;
+  /// Positions at most, where the model has a learned table of them; else none but the caller's.
+  std::optional<int64_t> positionLimit;
+  /// Token ids are below this, and logits have as many columns.
+  int64_t vocab = 0;
+  /// Ids that end a text, those of config.json first, then those of generation_config.json.
+  std::vector<int32_t> stopTokens;
+  std::optional<int32_t> bos;
+};
+
+/// Reads DIRECTORY/config.json, and generation_config.json for its end tokens if there is one, and
+/// builds the model over `checkpoint`, which is only looked at during the call. Loads the dialects
+/// it needs into `context`. Errors name the file and field, or the tensor with both shapes.
+llvm::Expected<ImportedModel> importModel(llvm::StringRef directory, const Checkpoint &checkpoint,
+                                          mlir::MLIRContext &context);
+
+/// The model types that importModel knows, for messages.
+std::vector<llvm::StringRef> supportedModelTypes();
+
+} // namespace coppice
