@@ -1,0 +1,261 @@
+/* Encoding: cut the text at added tokens, normalize what lies between, cut that at added tokens
+ * that want it normalized, cut the rest into words, merge each.
+ *
+ * Added tokens are found leftmost first, the longest of several; what one takes, and what one
+ * discarded because a word touches it, is not looked at again. */
+#include "runtime/core/tokenizer_merge.h"
+#include "runtime/core/tokenizer_text.h"
+#include <string.h>
+
+typedef struct encoder {
+  const coppice_tokenizer *tokenizer;
+  bool parse_special;
+  coppice_token_sink sink;
+  uint8_t *normalized; /* room for a whole normalized text, if there is a normalizer */
+  size_t normalized_capacity;
+  void *words; /* scratch of merging */
+  size_t words_bytes;
+} encoder;
+
+/* Added tokens of one kind, in order of their texts. */
+typedef struct added_set {
+  const coppice_added_token *tokens;
+  size_t count;
+  const uint8_t *first; /* bit b: a token begins with byte b */
+} added_set;
+
+/* The longest token that |text| begins with, or null. */
+static const coppice_added_token *longest_added(const coppice_tokenizer_tables *t, added_set set,
+                                                const uint8_t *text, size_t bytes) {
+  const coppice_added_token *best = NULL;
+  if (!(set.first[text[0] / 8] >> text[0] % 8 & 1))
+    return NULL;
+  /* Tokens in [low, high) begin with the first |depth| bytes of the text. */
+  size_t low = 0, high = set.count;
+  for (size_t depth = 0; low < high; ++depth) {
+    if (set.tokens[low].bytes == depth)
+      best = &set.tokens[low++];
+    if (depth == bytes)
+      break;
+    size_t bounds[2];
+    for (int upper = 0; upper < 2; ++upper) {
+      size_t from = low, to = high;
+      while (from < to) {
+        size_t middle = from + (to - from) / 2;
+        uint8_t byte = t->added_text.data[set.tokens[middle].begin + depth];
+        if (upper ? byte <= text[depth] : byte < text[depth])
+          from = middle + 1;
+        else
+          to = middle;
+      }
+      bounds[upper] = from;
+    }
+    low = bounds[0];
+    high = bounds[1];
+  }
+  return best;
+}
+
+static uint32_t class_before(const uint8_t *text, size_t at) {
+  size_t from = coppice_previous_char(text, at);
+  return coppice_char_class(coppice_next_char(text, &from));
+}
+
+static uint32_t class_behind(const uint8_t *text, size_t at) {
+  return coppice_char_class(coppice_next_char(text, &at));
+}
+
+typedef bool (*encode_text)(encoder *e, const uint8_t *text, size_t bytes, bool first);
+
+/* Puts the tokens of |set| in |text|, and gives what lies between to |rest|. |first| is whether the
+ * text begins here. */
+static bool split_added(encoder *e, added_set set, const uint8_t *text, size_t bytes, bool first,
+                        encode_text rest) {
+  const coppice_tokenizer_tables *t = &e->tokenizer->t;
+  size_t done = 0;
+  /* The last run of white space taken by a token: runs are walked once, however many tokens lie
+   * in one. */
+  size_t run_begin = 0, run_end = 0;
+  for (size_t at = 0; set.count > 0 && at < bytes;) {
+    const coppice_added_token *token = longest_added(t, set, text + at, bytes - at);
+    if (!token) {
+      ++at;
+      continue;
+    }
+    size_t begin = at, end = at + token->bytes;
+    at = end;
+    if (token->flags & COPPICE_ADDED_SPECIAL && !e->parse_special)
+      continue;
+    if (token->flags & COPPICE_ADDED_SINGLE_WORD &&
+        ((begin > 0 && class_before(text, begin) & COPPICE_CLASS_WORD) ||
+         (end < bytes && class_behind(text, end) & COPPICE_CLASS_WORD)))
+      continue;
+    if (token->flags & COPPICE_ADDED_LSTRIP)
+      while (begin > done && class_before(text, begin) & COPPICE_CLASS_SPACE)
+        begin = coppice_previous_char(text, begin);
+    if (token->flags & COPPICE_ADDED_RSTRIP) {
+      if (end < run_begin || end >= run_end) {
+        run_begin = run_end = end;
+        while (run_end < bytes && class_behind(text, run_end) & COPPICE_CLASS_SPACE)
+          (void)coppice_next_char(text, &run_end);
+      }
+      end = run_end;
+    }
+    if (done < begin && !rest(e, text + done, begin - done, first && done == 0))
+      return false;
+    coppice_put_token(&e->sink, token->id);
+    done = end;
+  }
+  return done >= bytes || rest(e, text + done, bytes - done, first && done == 0);
+}
+
+/* Encodes words of normalized text. */
+static bool encode_words(encoder *e, const uint8_t *text, size_t bytes) {
+  const coppice_tokenizer_tables *t = &e->tokenizer->t;
+  for (size_t at = 0; at < bytes;) {
+    size_t end = bytes;
+    if (t->words == COPPICE_WORDS_METASPACE) {
+      const coppice_bytes mark = t->space;
+      for (end = at + 1; end < bytes; ++end)
+        if (bytes - end >= mark.bytes && memcmp(text + end, mark.data, mark.bytes) == 0)
+          break;
+    } else if (t->words != COPPICE_WORDS_WHOLE) {
+      end = coppice_word_end(t->words, text, bytes, at);
+    }
+    if (!coppice_encode_word(t, text + at, end - at, e->words, e->words_bytes, &e->sink))
+      return false;
+    at = end;
+  }
+  return true;
+}
+
+/* Cuts at digits, if the tokenizer wants it, before the words. */
+static bool encode_digits(encoder *e, const uint8_t *text, size_t bytes) {
+  uint8_t digits = e->tokenizer->t.digits;
+  size_t begin = 0;
+  for (size_t at = 0; digits != COPPICE_DIGITS_KEPT && at < bytes;) {
+    size_t next = at;
+    uint32_t number = coppice_char_class(coppice_next_char(text, &next)) & COPPICE_CLASS_NUMBER;
+    uint32_t before = at > begin ? class_before(text, at) & COPPICE_CLASS_NUMBER : number;
+    if (at > begin && (number != before || (number && digits == COPPICE_DIGITS_EACH))) {
+      if (!encode_words(e, text + begin, at - begin))
+        return false;
+      begin = at;
+    }
+    at = next;
+  }
+  return encode_words(e, text + begin, bytes - begin);
+}
+
+/* Writes |text| with spaces replaced and, if wanted, something before it. Returns its bytes, or
+ * SIZE_MAX if there is no room. */
+static size_t normalize(encoder *e, const uint8_t *text, size_t bytes, bool prepend, bool replace) {
+  const coppice_tokenizer_tables *t = &e->tokenizer->t;
+  size_t at = 0, room = e->normalized_capacity;
+  const coppice_bytes space = t->space;
+  bool spaces = replace && space.bytes > 0;
+  if (prepend) {
+    if (t->prepend.bytes > room)
+      return SIZE_MAX;
+    memcpy(e->normalized, t->prepend.data, t->prepend.bytes);
+    at = t->prepend.bytes;
+  }
+  for (size_t i = 0; i < bytes; ++i) {
+    bool is_space = spaces && text[i] == ' ';
+    size_t length = is_space ? space.bytes : 1;
+    if (length > room - at)
+      return SIZE_MAX;
+    if (is_space)
+      memcpy(e->normalized + at, space.data, length);
+    else
+      e->normalized[at] = text[i];
+    at += length;
+  }
+  return at;
+}
+
+static bool begins_with(const uint8_t *text, size_t bytes, coppice_bytes what) {
+  return bytes >= what.bytes && memcmp(text, what.data, what.bytes) == 0;
+}
+
+/* What the pre-tokenizer does to a piece, then its words. */
+static bool encode_piece(encoder *e, const uint8_t *text, size_t bytes, bool first) {
+  const coppice_tokenizer_tables *t = &e->tokenizer->t;
+  bool replace = t->space.bytes > 0 && !t->space_in_normalizer, prepend = false;
+  if (t->prepend_when == COPPICE_PREPEND_UNLESS ||
+      (t->prepend_when == COPPICE_PREPEND_FIRST && first)) {
+    bool space_becomes_it =
+        replace && text[0] == ' ' && begins_with(t->space.data, t->space.bytes, t->prepend);
+    prepend = !space_becomes_it && !begins_with(text, bytes, t->prepend);
+  }
+  if (!replace && !prepend)
+    return encode_digits(e, text, bytes);
+  size_t length = normalize(e, text, bytes, prepend, replace);
+  return length != SIZE_MAX && encode_digits(e, e->normalized, length);
+}
+
+/* What the normalizer does to a piece, then its added tokens. */
+static bool encode_section(encoder *e, const uint8_t *text, size_t bytes, bool first) {
+  const coppice_tokenizer *k = e->tokenizer;
+  added_set set = {k->t.added_normalized, k->t.added_normalized_count, k->added_normalized_first};
+  bool prepend = k->t.prepend_when == COPPICE_PREPEND_NORMALIZER;
+  if (prepend || k->t.space_in_normalizer) {
+    bytes = normalize(e, text, bytes, prepend, k->t.space_in_normalizer);
+    if (bytes == SIZE_MAX)
+      return false;
+    text = e->normalized;
+  }
+  return split_added(e, set, text, bytes, first, encode_piece);
+}
+
+/* Bytes for the normalized form of a text, rounded up to 8. */
+static size_t normalized_bytes(const coppice_tokenizer *k, size_t bytes) {
+  size_t wide = k->t.space.bytes > 1 ? k->t.space.bytes : 1;
+  if (k->t.space.bytes == 0 && k->t.prepend_when == COPPICE_PREPEND_NEVER)
+    return 0;
+  return (bytes * wide + k->t.prepend.bytes + 7) / 8 * 8;
+}
+
+size_t coppice_tokenizer_scratch_bytes(const coppice_tokenizer *tokenizer, size_t bytes) {
+  uint64_t total;
+  if (bytes > COPPICE_ENCODE_MAX_BYTES)
+    return SIZE_MAX;
+  total = (uint64_t)bytes * tokenizer->space_symbols + tokenizer->prepend_symbols;
+  total = total * COPPICE_MERGE_SYMBOL_BYTES + 7;
+  total += (uint64_t)bytes * (tokenizer->t.space.bytes + 1) + tokenizer->t.prepend.bytes + 8;
+  return total > SIZE_MAX - 1 ? SIZE_MAX : (size_t)total;
+}
+
+coppice_status coppice_tokenizer_encode(const coppice_tokenizer *tokenizer, const char *text,
+                                        size_t bytes, uint32_t flags, int32_t *out_tokens,
+                                        size_t capacity, size_t *out_count, void *scratch,
+                                        size_t scratch_bytes) {
+  if (!tokenizer || (!text && bytes) || (!out_tokens && capacity) || !out_count ||
+      (!scratch && scratch_bytes))
+    return COPPICE_BAD_ARGUMENT;
+  *out_count = 0;
+  if (bytes > COPPICE_ENCODE_MAX_BYTES || !coppice_is_utf8((const uint8_t *)text, bytes))
+    return COPPICE_BAD_TEXT;
+
+  size_t skew = (8 - (uintptr_t)scratch % 8) % 8;
+  size_t room = scratch_bytes > skew ? scratch_bytes - skew : 0;
+  uint8_t *aligned = room > 0 ? (uint8_t *)scratch + skew : NULL;
+  size_t normalized = normalized_bytes(tokenizer, bytes);
+  if (normalized > room)
+    return COPPICE_TOO_SMALL;
+  encoder e = {
+      tokenizer,  (flags & COPPICE_ENCODE_PARSE_SPECIAL) != 0, {out_tokens, capacity, 0}, aligned,
+      normalized, aligned ? aligned + normalized : NULL,       room - normalized};
+
+  const coppice_tokenizer_tables *t = &tokenizer->t;
+  added_set set = {t->added, t->added_count, tokenizer->added_first};
+  bool special = (flags & COPPICE_ENCODE_ADD_SPECIAL) != 0;
+  for (size_t i = 0; special && i < t->prefix_count; ++i)
+    coppice_put_token(&e.sink, t->prefix_ids[i]);
+  if (!split_added(&e, set, (const uint8_t *)text, bytes, true, encode_section))
+    return COPPICE_TOO_SMALL;
+  for (size_t i = 0; special && i < t->suffix_count; ++i)
+    coppice_put_token(&e.sink, t->suffix_ids[i]);
+  *out_count = e.sink.count;
+  return e.sink.count > capacity ? COPPICE_TOO_SMALL : COPPICE_OK;
+}
