@@ -1,0 +1,216 @@
+// The passes that remove what masks and zeros mark. docs/reference/passes.md is made from this.
+//
+// A linear that reads a masked value drops those columns and reads a selection of the value;
+// selections move up until they are row lists of weights. Everything else here opens, closes or
+// cleans up after these two steps.
+#ifndef COPPICE_PASSES
+#define COPPICE_PASSES
+
+include "mlir/Pass/PassBase.td"
+
+def VerifyImported : Pass<"lm-verify-imported", "::mlir::ModuleOp"> {
+  let summary = "Checks what import owes to plans and passes";
+  let description = [{
+    One function from tokens and positions to one row per token; `lm.model_type` and `lm.context`
+    on the module; blocks in the order attention 0, ffn 0, attention 1, ...; in each the parts that
+    a plan names: one `lm.attention` between its four linears, one activation (or gated product)
+    between its linears, or experts; nothing masked, selected or skipped; the matrix of every linear
+    an `lm.weight`. Changes nothing. Structure only: no weight is looked at.
+  }];
+}
+
+def FindDead : Pass<"lm-find-dead", "::mlir::ModuleOp"> {
+  let summary = "Masks heads and neurons that the checkpoint holds as exact zeros";
+  let description = [{
+    What another tool pruned by writing zeros is found by reading the weights once. Dead, masked
+    with zero: a head whose columns of the output projection are all zero, or whose value rows are
+    and have no bias; a neuron whose column of the down projection is all zero, or whose row before
+    the activation is (in a gated FFN either row), without a bias. Constant, masked with its value:
+    a head with zero value rows and a bias (attention over equal values gives that value), a neuron
+    whose rows are zero and have a bias. A bias entry of exactly zero counts as none.
+
+    With `@down` [8, 6] whose column 2 holds zeros, and row 4 of `@up` zeros
+    ```mlir
+    %1 = lm.linear %0, %up bias %b : ...
+    %2 = lm.activation relu %1 : ...
+    %3 = lm.linear %2, %down : ...
+    ```
+    becomes
+    ```mlir
+    %1 = lm.linear %0, %up bias %b : ...
+    %2 = lm.activation relu %1 : ...
+    %4 = lm.mask %2 dead <2> : tensor<?x6xf32>
+    %5 = lm.select %b cols <4> : ...
+    %6 = lm.activation relu %5 : ...
+    %7 = lm.mask %4 dead <4> fill %6 : tensor<?x6xf32>, tensor<1xf32>
+    %3 = lm.linear %7, %down : ...
+    ```
+
+    Restrictions: zero query or key rows mean uniform attention, which is alive. Zero means every
+    bit but the sign clear. Experts are not looked into. Blocks marked `skip` are left alone. Where
+    a plan masks the same column, the plan's mask decides.
+  }];
+  let options = [Option<"checkpoint", "checkpoint", "std::string", "",
+                        "The checkpoint's directory, the one that was imported">];
+  let statistics = [
+    Statistic<"heads", "heads", "Heads found dead or constant">,
+    Statistic<"neurons", "neurons", "Neurons found dead or constant">
+  ];
+}
+
+def RemoveSkippedBlocks : Pass<"lm-remove-skipped-blocks", "::mlir::ModuleOp"> {
+  let summary = "Replaces a skipped block by its input";
+  let description = [{
+    ```mlir
+    %1 = lm.block ffn layer 0 skip (%x = %0) : tensor<?x8xf32> { ... }
+    %2 = lm.block attention layer 1 (%x = %1) : tensor<?x8xf32> { ... }
+    ```
+    becomes
+    ```mlir
+    %2 = lm.block attention layer 1 (%x = %0) : tensor<?x8xf32> { ... }
+    ```
+    A block's norms are inside it, the norm after the residual too, and go with it.
+  }];
+  let statistics = [
+    Statistic<"blocks", "blocks", "Blocks removed">,
+    Statistic<"bytes", "bytes", "Bytes of weights read in them">
+  ];
+}
+
+def MasksToSelections : Pass<"lm-masks-to-selections", "::mlir::ModuleOp"> {
+  let summary = "Linears drop masked columns and read selections";
+  let description = [{
+    ```mlir
+    %m = lm.mask %x dead <1> fill %c : tensor<?x3xf32>, tensor<1xf32>
+    %w = lm.weight @w : tensor<4x3xf32>
+    %y = lm.linear %m, %w bias %b : ...
+    ```
+    becomes
+    ```mlir
+    %s = lm.select %x cols <0, 2> : tensor<?x3xf32> -> tensor<?x2xf32>
+    %v = lm.weight @w cols <0, 2> : tensor<4x2xf32>
+    %u = lm.weight @w cols <1> : tensor<4x1xf32>
+    %d = lm.linear %c, %u bias %b : tensor<1xf32>, tensor<4x1xf32>, ... -> tensor<4xf32>
+    %y = lm.linear %s, %v bias %d : ...
+    ```
+    Without a fill the bias stays as it is. Of masks in a chain the one nearest to the linear
+    decides. A mask below an activation is first moved above it: every activation is zero at zero,
+    and a fill goes through the activation.
+
+    Restrictions: the linear's matrix is an `lm.weight`, for it must have columns to drop. A mask
+    that anything else reads stays for that reader, and lm-verify-unmasked names it. Masks do not
+    move across products (zero times infinity is not zero) nor across `lm.observe`.
+  }];
+  let statistics = [
+    Statistic<"heads", "heads", "Query heads cut from output projections">,
+    Statistic<"neurons", "neurons", "Neurons cut from down projections">,
+    Statistic<"bytes", "bytes", "Bytes of columns cut from weights">
+  ];
+}
+
+def PropagateSelections : Pass<"lm-propagate-selections", "::mlir::ModuleOp"> {
+  let summary = "Selections move up into the rows of weights";
+  let description = [{
+    A selection of a sum, product, activation or mask is that op on selections; of whole heads of
+    `lm.rope` or `lm.attention` it is that op on fewer heads (of attention only the query is
+    selected, and `kv_map` with it); of a linear it is a linear with fewer rows; of a vector of the
+    checkpoint a shorter list of rows.
+
+    ```mlir
+    %w = lm.weight @up : tensor<6x8xf32>
+    %1 = lm.linear %0, %w : ... -> tensor<?x6xf32>
+    %2 = lm.activation relu %1 : ...
+    %3 = lm.select %2 cols <0, 4> : tensor<?x6xf32> -> tensor<?x2xf32>
+    ```
+    becomes
+    ```mlir
+    %w = lm.weight @up rows <0, 4> : tensor<2x8xf32>
+    %1 = lm.linear %0, %w : ... -> tensor<?x2xf32>
+    %3 = lm.activation relu %1 : ...
+    ```
+
+    Restrictions: an op that computes token rows moves only if selections alone read it and keep no
+    more than it computes: a part beside the whole is no gain. Heads move whole, since their columns
+    are computed together. Nothing moves across `lm.observe`, a norm or the edge of a block.
+  }];
+  let statistics = [
+    Statistic<"rows", "rows", "Rows cut from weights of linears">,
+    Statistic<"bytes", "bytes", "Bytes of those rows">
+  ];
+}
+
+def RemoveDeadKvHeads : Pass<"lm-remove-dead-kv-heads", "::mlir::ModuleOp"> {
+  let summary = "KV heads that no query head reads leave the attention";
+  let description = [{
+    Key and value are selected and `kv_map` is renumbered; lm-propagate-selections, run after, moves
+    the selections into the key and value projections, and the cache has the width that is left.
+
+    ```mlir
+    %1 = lm.attention %q, %k, %v head_dim 2 kv_map [0, 2] scale 1.0 :
+         tensor<?x4xf32>, tensor<?x6xf32>, tensor<?x6xf32> -> tensor<?x4xf32>
+    ```
+    becomes
+    ```mlir
+    %2 = lm.select %k cols <0, 1, 4, 5> : tensor<?x6xf32> -> tensor<?x4xf32>
+    %3 = lm.select %v cols <0, 1, 4, 5> : tensor<?x6xf32> -> tensor<?x4xf32>
+    %1 = lm.attention %q, %2, %3 head_dim 2 kv_map [0, 1] scale 1.0 : ...
+    ```
+
+    Restrictions: key and value are read by this attention alone; otherwise all of them is needed
+    anyway, and the attention stays as it is, which is right, only wider.
+  }];
+  let statistics = [Statistic<"kvHeads", "kv-heads", "KV heads removed">];
+}
+
+def FoldConstants : Pass<"lm-fold-constants", "::mlir::ModuleOp"> {
+  let summary = "Linears without columns, and constants on the residual, go into biases";
+  let description = [{
+    A linear without columns is its bias: added to something, it is an addition of a constant row,
+    and nothing at all without a bias. A constant row that is added goes into the bias of the
+    linear, or the constant, that was added before it, through sums and block edges, if nothing
+    reads the value between. A block that yields its argument is its input.
+
+    ```mlir
+    %1 = lm.block ffn layer 0 (%x = %0) : tensor<?x8xf32> {
+      ...
+      %4 = lm.linear %3, %w bias %b : ...
+      %5 = lm.add %x, %4 : ...
+      lm.yield %5 : tensor<?x8xf32>
+    }
+    %2 = lm.block attention layer 1 (%x = %1) : tensor<?x8xf32> {
+      %4 = lm.add %x, %c : tensor<?x8xf32>, tensor<8xf32> -> tensor<?x8xf32>
+      lm.yield %4 : tensor<?x8xf32>
+    }
+    ```
+    becomes
+    ```mlir
+    %1 = lm.block ffn layer 0 (%x = %0) : tensor<?x8xf32> {
+      ...
+      %d = lm.add %b, %c : tensor<8xf32>, tensor<8xf32> -> tensor<8xf32>
+      %4 = lm.linear %3, %w bias %d : ...
+      %5 = lm.add %x, %4 : ...
+      lm.yield %5 : tensor<?x8xf32>
+    }
+    ```
+    Ops that nothing reads are erased: what was computed for a dead branch, its norm included, is no
+    reader.
+
+    Restrictions: a constant does not pass a norm, so that in a post-norm model it stays one
+    addition; nor does it reach an embedding, which has no bias. Skipped blocks are left alone.
+  }];
+  let statistics = [
+    Statistic<"constants", "constants", "Constants moved into a bias before them">,
+    Statistic<"blocks", "blocks", "Blocks that had become their input">
+  ];
+}
+
+def VerifyUnmasked : Pass<"lm-verify-unmasked", "::mlir::ModuleOp"> {
+  let summary = "Checks that nothing masked is left";
+  let description = [{
+    An error for every `lm.mask`, skipped block, list of dead experts, and selection of token rows;
+    a note names what is likely in the way. Selections of constant rows may stay: the compiler
+    evaluates them. Changes nothing.
+  }];
+}
+
+#endif // COPPICE_PASSES
