@@ -1,5 +1,6 @@
 // coppice-opt: mlir-opt with the project's dialects and passes, for lit tests and for trying a pass
 // by hand.
+#include "compiler/passes/Passes.h"
 #include "compiler/passes/pack/PackPasses.h"
 #include "dialects/lm/LM.h"
 #include "dialects/pack/Pack.h"
@@ -13,6 +14,7 @@ int main(int argc, char **argv) {
   registry.insert<coppice::lm::LMDialect, coppice::pack::PackDialect, mlir::func::FuncDialect,
                   mlir::arith::ArithDialect>();
   mlir::registerTransformsPasses();
+  coppice::registerPasses();
   coppice::registerCoppicePackPasses();
   return mlir::asMainReturnCode(
       mlir::MlirOptMain(argc, argv, "Coppice's dialects and passes\n", registry));
