@@ -145,10 +145,11 @@ coppice_status coppice_sampler_next(coppice_sampler *sampler, const float *logit
       best = i;
   if (best == vocabulary)
     return COPPICE_BAD_LOGITS;
-  *out_token = (int32_t)best;
   const coppice_sampling *how = &sampler->sampling;
-  if (how->temperature == 0.0f)
+  if (how->temperature == 0.0f) {
+    *out_token = (int32_t)best;
     return COPPICE_OK;
+  }
   if (!scratch || (uintptr_t)scratch % 8)
     return COPPICE_BAD_ARGUMENT;
   if (scratch_bytes < coppice_sampler_scratch_bytes(sampler, vocabulary))

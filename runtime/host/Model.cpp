@@ -14,14 +14,19 @@
 namespace coppice::runtime {
 namespace {
 
+/// What the system last said; strerror's own buffer is not for several threads.
+using SystemText = char[128];
+const char *systemError(SystemText &text) { return strerror_r(errno, text, sizeof text); }
+
 coppice_status mapFile(const char *path, coppice_model &model, coppice_error *error) {
+  SystemText text;
   int file = open(path, O_RDONLY | O_CLOEXEC);
   if (file < 0)
-    return fail(error, COPPICE_FILE_ERROR, "%s: cannot open: %s", path, strerror(errno));
+    return fail(error, COPPICE_FILE_ERROR, "%s: cannot open: %s", path, systemError(text));
   struct stat status;
   const char *problem = nullptr;
   if (fstat(file, &status) != 0)
-    problem = strerror(errno);
+    problem = systemError(text);
   else if (!S_ISREG(status.st_mode))
     problem = "not a regular file";
   else if (status.st_size == 0)
@@ -30,7 +35,7 @@ coppice_status mapFile(const char *path, coppice_model &model, coppice_error *er
   if (!problem) {
     mapped = mmap(nullptr, size_t(status.st_size), PROT_READ, MAP_PRIVATE, file, 0);
     if (mapped == MAP_FAILED)
-      problem = strerror(errno);
+      problem = systemError(text);
   }
   close(file);
   if (problem)
@@ -51,11 +56,12 @@ coppice_status mapCode(coppice_model &model, coppice_error *error) {
   model.codeBytes = bytes;
   std::memcpy(code, model.file + model.artifact.prefix.code.offset + model.entry->code_offset(),
               bytes);
+  SystemText text;
   if (mprotect(code, bytes, PROT_READ | PROT_EXEC) != 0)
     return fail(error, COPPICE_FILE_ERROR,
                 "the system does not let memory be executed (mprotect: %s); the artifact's code "
                 "cannot run here",
-                strerror(errno));
+                systemError(text));
   __builtin___clear_cache(static_cast<char *>(code), static_cast<char *>(code) + bytes);
   return COPPICE_OK;
 }
@@ -98,6 +104,8 @@ coppice_status load(const char *path, bool skipWeights, coppice_model &model,
   }
   if (status == COPPICE_OK)
     status = buildProgram(model, &reason);
+  if (status == COPPICE_OK)
+    status = openTokenizer(model, &reason);
   return status ? fail(error, status, "%s: %s", path, reason.message) : COPPICE_OK;
 }
 
@@ -162,7 +170,7 @@ coppice_status coppice_model_info(const coppice_model *model, coppice_info *out_
   info.kv_bytes_per_position = model->program.kv_floats_per_position * sizeof(float);
   info.arena_bytes_per_row = model->program.arena_bytes_per_row;
   info.stages = model->program.stage_count;
-  info.has_tokenizer = metadata.tokenizer() != nullptr;
+  info.has_tokenizer = model->hasTokenizer;
   *out_info = info;
   return COPPICE_OK;
 }

@@ -2,6 +2,7 @@
 // let go unmaps it.
 #pragma once
 #include "runtime/core/program.h"
+#include "runtime/core/tokenizer.h"
 #include "runtime/host/Verify.h"
 #include <atomic>
 
@@ -15,9 +16,14 @@ struct coppice_model {
   coppice::runtime::VerifiedArtifact artifact{};
   const coppice::artifact::EntryPoint *entry = nullptr;
   coppice_program program{};
+  bool hasTokenizer = false;
+  coppice_tokenizer tokenizer{}; // if so; points into the file
 };
 
 namespace coppice::runtime {
+
+/// Verifies the tokenizer's tables, if there are any, and makes the model's tokenizer of them.
+coppice_status openTokenizer(coppice_model &model, coppice_error *error);
 
 void retain(coppice_model *model);
 void release(coppice_model *model);

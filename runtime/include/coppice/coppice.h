@@ -146,6 +146,58 @@ COPPICE_MUST_USE coppice_status coppice_engine_feed(coppice_engine *engine,
                                                     coppice_session *session, const int32_t *tokens,
                                                     size_t count, float *out_logits);
 
+/* -- text ------------------------------------------------------------------------------------- */
+
+/* All of these give COPPICE_NO_TOKENIZER for an artifact whose checkpoint had none. Text is UTF-8
+ * with an explicit length; nothing is terminated by a zero. */
+
+enum {
+  COPPICE_ENCODE_BARE = 1,   /* without the special tokens around a text, such as the first one */
+  COPPICE_ENCODE_SPELLED = 2 /* special tokens that are spelled out in the text are such tokens:
+                                not for text from strangers */
+};
+
+/* Encodes |text| of |bytes| bytes (null if |bytes| is 0); |flags| is 0 or of the above.
+ * |out_count| receives the number of tokens, also if there are more than |capacity|: then the
+ * first |capacity| are in |out_tokens| (null if |capacity| is 0) and the result is
+ * COPPICE_TOO_SMALL. A text of n bytes makes rarely more than n + 2 tokens. COPPICE_BAD_TEXT if it
+ * is not UTF-8. */
+COPPICE_MUST_USE coppice_status coppice_encode(const coppice_model *model, const char *text,
+                                               size_t bytes, uint32_t flags, int32_t *out_tokens,
+                                               size_t capacity, size_t *out_count);
+
+enum {
+  COPPICE_DECODE_SPECIAL = 1 /* special tokens are written out too; else they give no text */
+};
+
+/* Decodes |count| tokens; |flags| is 0 or of the above. |out_bytes| receives the text's length,
+ * also if that is more than |capacity|: then the first |capacity| bytes are in |out_text| (null if
+ * |capacity| is 0) and the result is COPPICE_TOO_SMALL. What is no UTF-8 becomes U+FFFD. */
+COPPICE_MUST_USE coppice_status coppice_decode(const coppice_model *model, const int32_t *tokens,
+                                               size_t count, uint32_t flags, char *out_text,
+                                               size_t capacity, size_t *out_bytes);
+
+/* Decodes token by token, in whole characters at any time; together the pieces are what
+ * coppice_decode gives. One thread at a time. */
+typedef struct coppice_decoder coppice_decoder;
+
+/* A decoder with coppice_decode's |flags|. It keeps the model's mapping alive. Destroy with
+ * coppice_decoder_destroy. */
+COPPICE_MUST_USE coppice_status coppice_decoder_create(coppice_model *model, uint32_t flags,
+                                                       coppice_decoder **out_decoder);
+
+/* Takes one token. |*out_text|, |*out_bytes| bytes (perhaps none), is the text that became
+ * complete; it belongs to the decoder and lives until the next call on it. */
+COPPICE_MUST_USE coppice_status coppice_decoder_push(coppice_decoder *decoder, int32_t token,
+                                                     const char **out_text, size_t *out_bytes);
+
+/* Gives what is held back, as coppice_decoder_push does; the next token begins a new text. */
+COPPICE_MUST_USE coppice_status coppice_decoder_finish(coppice_decoder *decoder,
+                                                       const char **out_text, size_t *out_bytes);
+
+/* Null is allowed. */
+void coppice_decoder_destroy(coppice_decoder *decoder);
+
 #ifdef __cplusplus
 }
 #endif

@@ -1,0 +1,126 @@
+// Writes the toy artifact with the FlatBuffers builder; see ToyArtifact.h.
+#include "ToyArtifact.h"
+#include "runtime/core/checksum.h"
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+#include <unistd.h>
+
+namespace fb = coppice::artifact;
+
+namespace toy {
+
+static std::vector<uint8_t> kernelCode() {
+  std::ifstream in(TOY_KERNELS, std::ios::binary);
+  return std::vector<uint8_t>(std::istreambuf_iterator<char>(in), {});
+}
+
+Artifact::Artifact() {
+  args = {COPPICE_ROWS_ALL, 0, COPPICE_ROWS_LOGITS, 0, vocabulary};
+  stages = {fb::Stage(0, 1, 0, 2, 0, COPPICE_ROWS_ALL, 1),
+            fb::Stage(0, 1, 1, 2, 0, COPPICE_ROWS_ALL, 1),
+            fb::Stage(2, 1, 2, 3, -1, COPPICE_ROWS_LOGITS, 1)};
+  weights = {fb::Weight(0, 1, 1, 0, -1, fb::WeightFormat::F32, fb::WeightLayout::Rows)};
+}
+
+std::vector<uint8_t> Artifact::build() const {
+  std::vector<uint8_t> code = kernelCode();
+  flatbuffers::FlatBufferBuilder b;
+  auto heads = fb::CreateIndexSet(b, 2, headsKept);
+  auto none = fb::CreateIndexSet(b, 0, 0);
+  std::vector<flatbuffers::Offset<fb::Layer>> layers = {
+      fb::CreateLayer(b, true, false, 1, heads, heads, none)};
+  auto model =
+      fb::CreateModelDirect(b, "toy", vocabulary, tokenLimit, context, 4, 2, &stopTokens, &layers);
+  std::vector<flatbuffers::Offset<fb::Kernel>> kernelRecords;
+  for (uint32_t offset : kernels)
+    kernelRecords.push_back(fb::CreateKernelDirect(b, "toy", offset));
+  std::vector<flatbuffers::Offset<flatbuffers::String>> featureNames;
+  for (const std::string &feature : features)
+    featureNames.push_back(b.CreateString(feature));
+  fb::MemoryPlan memory(arenaBytesPerRow, kvFloats);
+  std::vector<flatbuffers::Offset<fb::EntryPoint>> entries;
+  if (entryPoint)
+    entries.push_back(fb::CreateEntryPointDirect(b, 0, "toy-target", &featureNames, codeOffset,
+                                                 codeBytes ? codeBytes : code.size(),
+                                                 &kernelRecords, &stages, &args, &memory));
+  std::vector<flatbuffers::Offset<flatbuffers::String>> roles = {b.CreateString("w")};
+  flatbuffers::Offset<flatbuffers::Vector<uint8_t>> tables;
+  if (!tokenizer.empty()) {
+    b.ForceVectorAlignment(tokenizer.size(), 1, 16);
+    tables = b.CreateVector(tokenizer);
+  }
+  b.Finish(fb::CreateArtifact(b, model, b.CreateVector(roles), b.CreateVectorOfStructs(weights),
+                              b.CreateVector(entries), fb::CreateProvenanceDirect(b, "by hand"),
+                              tables),
+           fb::ArtifactIdentifier());
+
+  auto pad = [](std::vector<uint8_t> &to) { to.resize((to.size() + 4095) / 4096 * 4096); };
+  coppice_prefix prefix{};
+  std::memcpy(prefix.magic, COPPICE_ARTIFACT_MAGIC, 8);
+  prefix.version = COPPICE_ARTIFACT_VERSION;
+  prefix.kernel_abi = COPPICE_KERNEL_ABI_VERSION;
+  std::vector<uint8_t> file(sizeof prefix);
+  prefix.metadata = {file.size(), b.GetSize()};
+  file.insert(file.end(), b.GetBufferPointer(), b.GetBufferPointer() + b.GetSize());
+  pad(file);
+  prefix.code = {file.size(), code.size()};
+  file.insert(file.end(), code.begin(), code.end());
+  pad(file);
+  prefix.weights = {file.size(), 100};
+  file.resize(file.size() + 100);
+  std::memcpy(file.data() + prefix.weights.offset, &weight, sizeof weight);
+  prefix.file_bytes = file.size();
+  setPrefix(file, prefix);
+  seal(file);
+  return file;
+}
+
+coppice_prefix prefixOf(const std::vector<uint8_t> &file) {
+  coppice_prefix prefix;
+  std::memcpy(&prefix, file.data(), sizeof prefix);
+  return prefix;
+}
+
+void setPrefix(std::vector<uint8_t> &file, const coppice_prefix &prefix) {
+  std::memcpy(file.data(), &prefix, sizeof prefix);
+}
+
+static uint64_t sumOf(const uint8_t *data, size_t bytes) {
+  coppice_checksum sum;
+  coppice_checksum_init(&sum);
+  coppice_checksum_update(&sum, data, bytes);
+  return coppice_checksum_final(&sum);
+}
+
+void seal(std::vector<uint8_t> &file) {
+  coppice_prefix prefix = prefixOf(file);
+  uint64_t split = prefix.weights.offset < file.size() ? prefix.weights.offset : file.size();
+  prefix.weights_checksum = sumOf(file.data() + split, file.size() - split);
+  prefix.head_checksum = 0;
+  setPrefix(file, prefix);
+  prefix.head_checksum = sumOf(file.data(), split);
+  setPrefix(file, prefix);
+}
+
+File::File(const std::vector<uint8_t> &bytes) {
+  const char *directory = getenv("TMPDIR");
+  name = std::string(directory ? directory : "/tmp") + "/coppice-toy-XXXXXX";
+  int file = mkstemp(name.data());
+  if (file < 0 || write(file, bytes.data(), bytes.size()) != ssize_t(bytes.size()))
+    abort();
+  close(file);
+}
+
+File::~File() { unlink(name.c_str()); }
+
+float logit(const std::vector<int32_t> &tokens, size_t position, uint32_t v, float weight) {
+  float sum = 0;
+  for (size_t i = 0; i <= position; ++i)
+    sum += float(i + 1) * float(tokens[i]);
+  return sum + float(v) * weight;
+}
+
+} // namespace toy

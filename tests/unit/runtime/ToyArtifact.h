@@ -1,0 +1,54 @@
+// A small artifact made by hand, independent of the compiler: its logits have a closed formula
+// (ToyKernels.c). Each field can be made wrong before it is built.
+#pragma once
+#include "coppice/artifact_prefix.h"
+#include "runtime/schema/artifact_generated.h"
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace toy {
+
+struct Artifact {
+  uint32_t vocabulary = 5, tokenLimit = 100, context = 40;
+  float weight = 0.25f; // w of the formula
+  std::vector<int32_t> stopTokens = {7};
+  std::vector<std::string> features = {"sse2"};
+  uint64_t codeOffset = 0, codeBytes = 0; // 0 bytes: all there are
+  std::vector<uint32_t> kernels = {0, 512, 1024};
+  std::vector<coppice::artifact::Stage> stages;
+  std::vector<uint32_t> args;
+  uint64_t arenaBytesPerRow = 64, kvFloats = 1;
+  std::vector<coppice::artifact::Weight> weights;
+  uint32_t headsKept = 1; // of 2
+  bool entryPoint = true;
+  std::vector<uint8_t> tokenizer;
+
+  Artifact();
+  std::vector<uint8_t> build() const;
+};
+
+/// The prefix, to look at or to change.
+coppice_prefix prefixOf(const std::vector<uint8_t> &file);
+void setPrefix(std::vector<uint8_t> &file, const coppice_prefix &prefix);
+
+/// Makes both checksums right again after a change.
+void seal(std::vector<uint8_t> &file);
+
+/// A file with these bytes that is gone with the object.
+class File {
+public:
+  explicit File(const std::vector<uint8_t> &bytes);
+  ~File();
+  File(const File &) = delete;
+  File &operator=(const File &) = delete;
+  const char *path() const { return name.c_str(); }
+
+private:
+  std::string name;
+};
+
+/// The formula.
+float logit(const std::vector<int32_t> &tokens, size_t position, uint32_t v, float weight = 0.25f);
+
+} // namespace toy
