@@ -12,7 +12,7 @@ func.func @model(%x: tensor<?x4xf32>) -> tensor<?x4xf32> {
     lm.yield %s : tensor<?x4xf32>
   }
   // A skipped block, and a block that yields its argument, leave nothing.
-  %1 = lm.block attention layer 4 (%r = %0) skip : tensor<?x4xf32> {
+  %1 = lm.block attention layer 4 skip (%r = %0) : tensor<?x4xf32> {
     %a = lm.activation silu %r : tensor<?x4xf32> -> tensor<?x4xf32>
     lm.yield %a : tensor<?x4xf32>
   }
