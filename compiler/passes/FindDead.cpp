@@ -38,6 +38,7 @@ private:
   }
 
   const Checkpoint *given = nullptr;
+  int64_t heads = 0, neurons = 0;
 };
 
 } // namespace
@@ -203,6 +204,7 @@ void FindDeadPass::runOnOperation() {
     getOperation().emitError("lm-find-dead: ") << llvm::toString(std::move(error));
     signalPassFailure();
   };
+  heads = neurons = 0;
   std::unique_ptr<Checkpoint> opened;
   if (!given) {
     if (checkpoint.empty())
@@ -225,6 +227,8 @@ void FindDeadPass::runOnOperation() {
     if (error)
       return fail(std::move(error));
   }
+  if (report)
+    remarkCounts(getOperation(), getArgument(), {{"heads", heads}, {"neurons", neurons}});
 }
 
 std::unique_ptr<Pass> coppice::createFindDeadPass(const Checkpoint &checkpoint) {

@@ -21,7 +21,10 @@ struct Column {
 };
 
 struct MasksToSelectionsPass : coppice::impl::MasksToSelectionsBase<MasksToSelectionsPass> {
+  using MasksToSelectionsBase::MasksToSelectionsBase;
   void runOnOperation() override {
+    heads = neurons = bytes = 0;
+    counted.clear();
     SmallVector<lm::ActivationOp> activations;
     SmallVector<lm::LinearOp> linears;
     getOperation().walk([&](lm::ActivationOp op) { activations.push_back(op); });
@@ -31,6 +34,9 @@ struct MasksToSelectionsPass : coppice::impl::MasksToSelectionsBase<MasksToSelec
     for (lm::LinearOp linear : linears)
       rewrite(linear);
     eraseUnreadMasks();
+    if (report)
+      remarkCounts(getOperation(), getArgument(),
+                   {{"heads", heads}, {"neurons", neurons}, {"bytes", bytes}});
   }
 
 private:
@@ -41,6 +47,7 @@ private:
                    SmallVectorImpl<Column> &live, Value bias);
   void count(lm::MaskOp mask, int64_t columns);
 
+  int64_t heads = 0, neurons = 0, bytes = 0;
   llvm::DenseSet<Operation *> counted;
 };
 

@@ -8,6 +8,11 @@
 
 include "mlir/Pass/PassBase.td"
 
+// What a pass removed is said in a remark: MLIR's own statistics are compiled out of LLVM's release
+// builds, such as Debian's.
+class Report<string counts>
+    : Option<"report", "report", "bool", "false", "Say in a remark what was removed: " # counts>;
+
 def VerifyImported : Pass<"lm-verify-imported", "::mlir::ModuleOp"> {
   let summary = "Checks what import owes to plans and passes";
   let description = [{
@@ -50,11 +55,10 @@ def FindDead : Pass<"lm-find-dead", "::mlir::ModuleOp"> {
     bit but the sign clear. Experts are not looked into. Blocks marked `skip` are left alone. Where
     a plan masks the same column, the plan's mask decides.
   }];
-  let options = [Option<"checkpoint", "checkpoint", "std::string", "",
-                        "The checkpoint's directory, the one that was imported">];
-  let statistics = [
-    Statistic<"heads", "heads", "Heads found dead or constant">,
-    Statistic<"neurons", "neurons", "Neurons found dead or constant">
+  let options = [
+    Option<"checkpoint", "checkpoint", "std::string", "",
+           "The checkpoint's directory, the one that was imported">,
+    Report<"heads and neurons found dead or constant">
   ];
 }
 
@@ -71,10 +75,7 @@ def RemoveSkippedBlocks : Pass<"lm-remove-skipped-blocks", "::mlir::ModuleOp"> {
     ```
     A block's norms are inside it, the norm after the residual too, and go with it.
   }];
-  let statistics = [
-    Statistic<"blocks", "blocks", "Blocks removed">,
-    Statistic<"bytes", "bytes", "Bytes of weights read in them">
-  ];
+  let options = [Report<"blocks, and bytes of weights read in them">];
 }
 
 def MasksToSelections : Pass<"lm-masks-to-selections", "::mlir::ModuleOp"> {
@@ -101,11 +102,7 @@ def MasksToSelections : Pass<"lm-masks-to-selections", "::mlir::ModuleOp"> {
     that anything else reads stays for that reader, and lm-verify-unmasked names it. Masks do not
     move across products (zero times infinity is not zero) nor across `lm.observe`.
   }];
-  let statistics = [
-    Statistic<"heads", "heads", "Query heads cut from output projections">,
-    Statistic<"neurons", "neurons", "Neurons cut from down projections">,
-    Statistic<"bytes", "bytes", "Bytes of columns cut from weights">
-  ];
+  let options = [Report<"heads, neurons, and bytes of columns of weights">];
 }
 
 def PropagateSelections : Pass<"lm-propagate-selections", "::mlir::ModuleOp"> {
@@ -133,10 +130,7 @@ def PropagateSelections : Pass<"lm-propagate-selections", "::mlir::ModuleOp"> {
     more than it computes: a part beside the whole is no gain. Heads move whole, since their columns
     are computed together. Nothing moves across `lm.observe`, a norm or the edge of a block.
   }];
-  let statistics = [
-    Statistic<"rows", "rows", "Rows cut from weights of linears">,
-    Statistic<"bytes", "bytes", "Bytes of those rows">
-  ];
+  let options = [Report<"rows of linears, and their bytes">];
 }
 
 def RemoveDeadKvHeads : Pass<"lm-remove-dead-kv-heads", "::mlir::ModuleOp"> {
@@ -159,7 +153,7 @@ def RemoveDeadKvHeads : Pass<"lm-remove-dead-kv-heads", "::mlir::ModuleOp"> {
     Restrictions: key and value are read by this attention alone; otherwise all of them is needed
     anyway, and the attention stays as it is, which is right, only wider.
   }];
-  let statistics = [Statistic<"kvHeads", "kv-heads", "KV heads removed">];
+  let options = [Report<"KV heads">];
 }
 
 def FoldConstants : Pass<"lm-fold-constants", "::mlir::ModuleOp"> {
@@ -198,10 +192,7 @@ def FoldConstants : Pass<"lm-fold-constants", "::mlir::ModuleOp"> {
     Restrictions: a constant does not pass a norm, so that in a post-norm model it stays one
     addition; nor does it reach an embedding, which has no bias. Skipped blocks are left alone.
   }];
-  let statistics = [
-    Statistic<"constants", "constants", "Constants moved into a bias before them">,
-    Statistic<"blocks", "blocks", "Blocks that had become their input">
-  ];
+  let options = [Report<"constants moved into a bias before them, and blocks that had become their input">];
 }
 
 def VerifyUnmasked : Pass<"lm-verify-unmasked", "::mlir::ModuleOp"> {

@@ -43,14 +43,20 @@ private:
 };
 
 struct PropagateSelectionsPass : coppice::impl::PropagateSelectionsBase<PropagateSelectionsPass> {
+  using PropagateSelectionsBase::PropagateSelectionsBase;
   void runOnOperation() override {
+    rows = bytes = 0;
     for (Region &region : getOperation()->getRegions())
       settle(region);
+    if (report)
+      remarkCounts(getOperation(), getArgument(), {{"rows", rows}, {"bytes", bytes}});
   }
 
 private:
   void settle(Region &region);
   void settle(Operation *op);
+
+  int64_t rows = 0, bytes = 0;
 };
 
 } // namespace

@@ -14,12 +14,18 @@ using namespace coppice;
 namespace {
 
 struct RemoveDeadKvHeadsPass : coppice::impl::RemoveDeadKvHeadsBase<RemoveDeadKvHeadsPass> {
+  using RemoveDeadKvHeadsBase::RemoveDeadKvHeadsBase;
   void runOnOperation() override {
+    kvHeads = 0;
     getOperation().walk([&](lm::AttentionOp attention) { rewrite(attention); });
+    if (report)
+      remarkCounts(getOperation(), getArgument(), {{"KV heads", kvHeads}});
   }
 
 private:
   void rewrite(lm::AttentionOp attention);
+
+  int64_t kvHeads = 0;
 };
 
 } // namespace

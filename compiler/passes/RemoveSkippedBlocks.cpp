@@ -13,7 +13,9 @@ using namespace coppice;
 namespace {
 
 struct RemoveSkippedBlocksPass : coppice::impl::RemoveSkippedBlocksBase<RemoveSkippedBlocksPass> {
+  using RemoveSkippedBlocksBase::RemoveSkippedBlocksBase;
   void runOnOperation() override {
+    int64_t bytes = 0;
     SmallVector<lm::BlockOp> skipped;
     getOperation().walk([&](lm::BlockOp block) {
       if (block.getSkip())
@@ -21,10 +23,12 @@ struct RemoveSkippedBlocksPass : coppice::impl::RemoveSkippedBlocksBase<RemoveSk
     });
     for (lm::BlockOp block : skipped) {
       block.walk([&](lm::WeightOp weight) { bytes += weightBytes(weight.getType()); });
-      ++blocks;
       block.replaceAllUsesWith(block.getInput());
       block.erase();
     }
+    if (report)
+      remarkCounts(getOperation(), getArgument(),
+                   {{"blocks", int64_t(skipped.size())}, {"bytes", bytes}});
   }
 };
 

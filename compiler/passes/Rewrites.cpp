@@ -87,3 +87,10 @@ void coppice::eraseDead(Operation *root) {
   for (Region &region : root->getRegions())
     eraseDeadIn(region);
 }
+
+void coppice::remarkCounts(Operation *op, StringRef passName,
+                           ArrayRef<std::pair<StringRef, int64_t>> counts) {
+  InFlightDiagnostic remark = op->emitRemark() << passName << ": ";
+  llvm::interleaveComma(counts, remark,
+                        [&](const auto &count) { remark << count.first << " " << count.second; });
+}

@@ -27,4 +27,8 @@ lm::IndexListAttr columnsOfHeads(mlir::MLIRContext *context, llvm::ArrayRef<int3
 /// Marks (lm.observe) and declarations stay.
 void eraseDead(mlir::Operation *root);
 
+/// A remark "NAME: heads 2, bytes 64".
+void remarkCounts(mlir::Operation *op, llvm::StringRef passName,
+                  llvm::ArrayRef<std::pair<llvm::StringRef, int64_t>> counts);
+
 } // namespace coppice

@@ -29,7 +29,6 @@ struct Change {
   lm::BlockOp block;         // Skip
   Operation *op = nullptr;   // Heads: the attention; Neurons: the down linear; Experts: the lm.moe
   SmallVector<int32_t> dead; // columns, or experts
-  int64_t count = 0;         // heads, neurons or experts
 };
 
 class PlanChecker {
@@ -104,7 +103,7 @@ Error PlanChecker::checkCut(const LayerCut &cut) {
 Error PlanChecker::skip(const LayerCut &cut, lm::BlockOp block, StringRef key) {
   if (!block)
     return fault(cut, "." + key, "a block of this layer is not in the graph; apply plans first");
-  changes.push_back({Change::Skip, block, nullptr, {}, 1});
+  changes.push_back({Change::Skip, block, nullptr, {}});
   return Error::success();
 }
 
@@ -142,8 +141,7 @@ Error PlanChecker::maskHeads(const LayerCut &cut, lm::BlockOp block) {
   for (int32_t head : *heads)
     for (int32_t column = 0; column < headDim; ++column)
       columns.push_back(head * headDim + column);
-  changes.push_back(
-      {Change::Heads, block, parts->attention, std::move(columns), int64_t(heads->size())});
+  changes.push_back({Change::Heads, block, parts->attention, std::move(columns)});
   return Error::success();
 }
 
@@ -163,8 +161,7 @@ Error PlanChecker::maskNeurons(const LayerCut &cut, lm::BlockOp block) {
                          lm::rowWidth(parts->down.getInput().getType()));
   if (!neurons)
     return neurons.takeError();
-  int64_t count = neurons->size();
-  changes.push_back({Change::Neurons, block, parts->down, std::move(*neurons), count});
+  changes.push_back({Change::Neurons, block, parts->down, std::move(*neurons)});
   return Error::success();
 }
 
@@ -183,8 +180,7 @@ Error PlanChecker::maskExperts(const LayerCut &cut, lm::BlockOp block) {
     return fault(cut, ".experts",
                  "leaves " + Twine(left) + " of " + Twine(extent) +
                      " experts, but the router picks " + Twine(picked) + "; keep at least as many");
-  int64_t count = experts->size();
-  changes.push_back({Change::Experts, block, moe, std::move(*experts), count});
+  changes.push_back({Change::Experts, block, moe, std::move(*experts)});
   return Error::success();
 }
 
@@ -247,14 +243,8 @@ struct ApplyPlanPass : coppice::impl::ApplyPlanBase<ApplyPlanPass> {
 
 private:
   void run(const Plan &toApply) {
-    PlanChecker checker(getOperation(), toApply);
-    if (Error error = checker.check())
-      return fail(std::move(error));
-    for (const Change &change : checker.changes) {
-      apply(change);
-      Statistic *counters[] = {&blocks, &heads, &neurons, &experts};
-      *counters[change.kind] += change.count;
-    }
+    if (Error error = applyPlan(getOperation(), toApply))
+      fail(std::move(error));
   }
 
   void fail(Error error) {

@@ -29,12 +29,6 @@ def ApplyPlan : Pass<"lm-apply-plan", "::mlir::ModuleOp"> {
     nothing.
   }];
   let options = [Option<"plan", "plan", "std::string", "", "The plan, a JSON file">];
-  let statistics = [
-    Statistic<"heads", "heads", "Query heads masked">,
-    Statistic<"neurons", "neurons", "Neurons masked">,
-    Statistic<"experts", "experts", "Experts masked">,
-    Statistic<"blocks", "blocks", "Blocks marked to be skipped">
-  ];
 }
 
 #endif // COPPICE_PLAN_PASSES
