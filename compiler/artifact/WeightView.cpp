@@ -105,6 +105,8 @@ llvm::Error coppice::unfitElement(const WeightView &view, int64_t row, int64_t c
   float value = loadElement(*view.tensor, view.element(row, col));
   std::string text;
   llvm::raw_string_ostream out(text);
+  if (!view.tensor->file.empty())
+    out << view.tensor->file << ": ";
   out << "tensor '" << view.tensor->name << "': " << view.describe(row, col) << " is ";
   if (std::isnan(value))
     out << "not a number";

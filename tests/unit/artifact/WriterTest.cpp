@@ -1,0 +1,273 @@
+// Artifacts as files: their bytes by arithmetic, the runtime's verification, and that a file is
+// whole or not there.
+#include "Sample.h"
+#include "coppice/artifact_prefix.h"
+#include "runtime/host/Verify.h"
+#include "runtime/schema/artifact_generated.h"
+#include <csignal>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+using namespace coppice;
+using namespace coppice::test;
+
+namespace {
+std::string write(const Sample &sample, const std::string &path) {
+  return llvm::toString(writeArtifact(sample.program, sample.checkpoint, sample.inputs, path));
+}
+
+/// The file, aligned as the verifier wants it.
+struct Loaded {
+  std::unique_ptr<llvm::MemoryBuffer> buffer;
+  runtime::VerifiedArtifact verified;
+  coppice_error error = {};
+  coppice_status status;
+  explicit Loaded(const std::string &path) {
+    buffer = std::move(*llvm::MemoryBuffer::getFile(path, false, false, false, llvm::Align(64)));
+    status = runtime::verifyArtifact(reinterpret_cast<const uint8_t *>(buffer->getBufferStart()),
+                                     buffer->getBufferSize(), false, verified, &error);
+  }
+};
+
+// The file is prefix, metadata, code at a page, weights at a page, no more; the runtime finds
+// nothing wrong with it; code and weights are what was given.
+TEST(Writer, BytesAreTheArithmetic) {
+  Sample sample;
+  TempFolder folder;
+  std::string path = folder.file("a.coppice");
+  ASSERT_EQ(write(sample, path), "");
+  EXPECT_EQ(folder.entries(), std::vector<std::string>{"a.coppice"});
+  Loaded loaded(path);
+  ASSERT_EQ(loaded.status, COPPICE_OK) << loaded.error.message;
+  const coppice_prefix &prefix = loaded.verified.prefix;
+  EXPECT_LT(prefix.metadata.bytes, 2048u);
+  EXPECT_EQ(prefix.code.offset, 4096u);
+  EXPECT_EQ(prefix.code.bytes, 100u);
+  EXPECT_EQ(prefix.weights.offset, 8192u);
+  EXPECT_EQ(prefix.weights.bytes, 256u + 12);
+  std::vector<uint8_t> bytes = readFile(path);
+  ASSERT_EQ(bytes.size(), 8192u + 268);
+  EXPECT_EQ(std::vector<uint8_t>(bytes.begin() + 4096, bytes.begin() + 4196),
+            sample.program.code.bytes);
+  Streamed weights = stream(sample.program.weights, sample.checkpoint);
+  EXPECT_EQ(std::vector<uint8_t>(bytes.begin() + 8192, bytes.end()), weights.bytes);
+}
+
+// Every field of the metadata says what the program says.
+TEST(Writer, Metadata) {
+  Sample sample;
+  sample.inputs.plan.emplace();
+  sample.inputs.plan->fill(0x17);
+  std::vector<uint8_t> tokenizer = {1, 2, 3, 4, 5};
+  sample.inputs.tokenizer = tokenizer;
+  TempFolder folder;
+  ASSERT_EQ(write(sample, folder.file("a")), "");
+  Loaded loaded(folder.file("a"));
+  ASSERT_EQ(loaded.status, COPPICE_OK) << loaded.error.message;
+  const artifact::Artifact &metadata = *loaded.verified.metadata;
+
+  const artifact::Model &model = *metadata.model();
+  EXPECT_EQ(model.family()->str(), "llama");
+  EXPECT_EQ(model.vocabulary(), 300u);
+  EXPECT_EQ(model.token_limit(), 299u);
+  EXPECT_EQ(model.context(), 100u);
+  EXPECT_EQ(model.parameters(), 500u);
+  EXPECT_EQ(model.parameters_before(), 2000u);
+  ASSERT_EQ(model.stop_tokens()->size(), 2u);
+  EXPECT_EQ(model.stop_tokens()->Get(1), 7);
+  ASSERT_EQ(model.layers()->size(), 2u);
+  EXPECT_TRUE(model.layers()->Get(0)->attention());
+  EXPECT_FALSE(model.layers()->Get(1)->attention());
+  EXPECT_EQ(model.layers()->Get(0)->heads()->kept(), 3u);
+  EXPECT_EQ(model.layers()->Get(1)->neurons()->before(), 11u);
+
+  ASSERT_EQ(metadata.roles()->size(), 3u); // shared by weights of the same role
+  ASSERT_EQ(metadata.weights()->size(), 4u);
+  const artifact::Weight &up = *metadata.weights()->Get(2);
+  EXPECT_EQ(metadata.roles()->Get(up.role())->str(), "up_proj");
+  EXPECT_EQ(up.offset(), 192u);
+  EXPECT_EQ(up.rows(), 1u);
+  EXPECT_EQ(up.cols(), 4u);
+  EXPECT_EQ(up.layer(), 1);
+  EXPECT_EQ(up.format(), artifact::WeightFormat::F32);
+  EXPECT_EQ(metadata.weights()->Get(0)->format(), artifact::WeightFormat::F16);
+  EXPECT_EQ(metadata.weights()->Get(0)->layout(), artifact::WeightLayout::Panels);
+  EXPECT_EQ(metadata.weights()->Get(1)->layer(), -1);
+
+  ASSERT_EQ(metadata.entry_points()->size(), 1u);
+  const artifact::EntryPoint &entry = *metadata.entry_points()->Get(0);
+  EXPECT_EQ(entry.target()->str(), "x86-64-v3");
+  EXPECT_EQ(entry.features()->Get(1)->str(), "fma");
+  EXPECT_EQ(entry.code_bytes(), 100u);
+  EXPECT_EQ(entry.kernels()->Get(1)->name()->str(), "add");
+  EXPECT_EQ(entry.kernels()->Get(1)->offset(), 64u);
+  ASSERT_EQ(entry.stages()->size(), 2u);
+  const artifact::Stage &linear = *entry.stages()->Get(0), &sum = *entry.stages()->Get(1);
+  EXPECT_EQ(linear.count(), 3u);
+  EXPECT_EQ(linear.layer(), 1);
+  EXPECT_EQ(linear.arg_count(), 3u);
+  EXPECT_EQ(entry.args()->Get(linear.first_arg() + 1), 5u);
+  EXPECT_EQ(sum.kernel(), 1u);
+  EXPECT_EQ(sum.set(), 1u);
+  EXPECT_EQ(sum.per_row(), 1u);
+  EXPECT_EQ(sum.first_arg(), 3u);
+  EXPECT_EQ(entry.args()->Get(sum.first_arg()), 1u);
+  EXPECT_EQ(entry.memory()->arena_bytes_per_row(), 128u);
+  EXPECT_EQ(entry.memory()->kv_floats_per_position(), 48u);
+  EXPECT_EQ(entry.plan()->bytes()->Get(31), 0x17);
+  EXPECT_EQ(metadata.provenance()->source()->bytes()->Get(0), 0xab);
+  EXPECT_EQ(metadata.provenance()->compiler()->str().rfind("coppice ", 0), 0u);
+  ASSERT_TRUE(metadata.tokenizer());
+  EXPECT_EQ(std::vector<uint8_t>(metadata.tokenizer()->begin(), metadata.tokenizer()->end()),
+            tokenizer);
+  EXPECT_EQ(reinterpret_cast<uintptr_t>(metadata.tokenizer()->data()) % 16, 0u);
+}
+
+// A stage costs 16 bytes and its words, a weight 24, a layer's shape about 100, and nothing else
+// grows with the model.
+TEST(Writer, MetadataIsCompact) {
+  for (int32_t layers : {32, 80}) {
+    size_t budget = size_t(layers) * (14 * (16 + 9 * 4) + 10 * 24 + 112) + 1024;
+    Sample sample;
+    sample.program.stages.clear();
+    sample.program.weights.clear();
+    sample.program.summary.layers.clear();
+    for (int32_t layer = 0; layer < layers; ++layer) {
+      Stage stage;
+      stage.args.assign(9, 1);
+      sample.program.stages.insert(sample.program.stages.end(), 14, stage);
+      for (int i = 0; i < 10; ++i)
+        sample.add(packed({}, 0, 1, WeightFormat::F32), "some_role", layer);
+      LayerSummary summary;
+      summary.layer = layer;
+      summary.headsBefore = summary.kvHeadsBefore = 32;
+      summary.neuronsBefore = 4096;
+      for (int32_t i = 0; i < 4096; ++i)
+        if (i % 512 < 300)
+          summary.neurons.push_back(i);
+      sample.program.summary.layers.push_back(summary);
+    }
+    auto metadata = buildMetadata(sample.program, sample.inputs);
+    ASSERT_TRUE(bool(metadata));
+    EXPECT_LE(metadata->size(), budget);
+  }
+}
+
+// The same input gives the same bytes: written twice, and on other numbers of threads.
+TEST(Writer, Deterministic) {
+  TempFolder folder;
+  std::vector<uint8_t> first;
+  for (unsigned threads : {1u, 1u, 2u, 3u, 0u}) {
+    Sample sample;
+    sample.inputs.threads = threads;
+    ASSERT_EQ(write(sample, folder.file("a")), "");
+    std::vector<uint8_t> bytes = readFile(folder.file("a"));
+    if (first.empty())
+      first = bytes;
+    ASSERT_FALSE(bytes.empty());
+    EXPECT_TRUE(bytes == first) << threads;
+  }
+}
+
+// Any byte of the file that changes, padding included, is seen by the runtime's verification.
+TEST(Writer, EveryByteIsUnderAChecksum) {
+  Sample sample;
+  TempFolder folder;
+  ASSERT_EQ(write(sample, folder.file("a")), "");
+  std::vector<uint8_t> bytes = readFile(folder.file("a"));
+  llvm::MutableArrayRef<uint8_t> copy(
+      static_cast<uint8_t *>(llvm::allocate_buffer(bytes.size(), 64)), bytes.size());
+  llvm::copy(bytes, copy.begin());
+  runtime::VerifiedArtifact verified;
+  for (size_t i = 0; i < bytes.size(); ++i) {
+    copy[i] ^= uint8_t(1u << (i % 8));
+    ASSERT_NE(runtime::verifyArtifact(copy.data(), copy.size(), false, verified, nullptr),
+              COPPICE_OK)
+        << i;
+    copy[i] = bytes[i];
+  }
+  EXPECT_EQ(runtime::verifyArtifact(copy.data(), copy.size(), false, verified, nullptr),
+            COPPICE_OK);
+  llvm::deallocate_buffer(copy.data(), bytes.size(), 64);
+}
+
+// The mode is 0644 less the umask, not the 0600 of temporary files.
+TEST(Writer, Mode) {
+  Sample sample;
+  TempFolder folder;
+  mode_t before = umask(027);
+  ASSERT_EQ(write(sample, folder.file("a")), "");
+  umask(before);
+  struct stat status;
+  ASSERT_EQ(stat(folder.file("a").c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 0777, 0640u);
+}
+
+// A weight that cannot be packed, after others were: the error comes out, the file that was there
+// stays as it was, and nothing is left beside it.
+TEST(Writer, ErrorsLeaveTheOldFile) {
+  Sample sample;
+  TempFolder folder;
+  writeFile(folder.file("a"), {1, 2, 3});
+  sample.program.weights.back().words.pop_back();
+  EXPECT_NE(write(sample, folder.file("a")).find("weight 'kv_map' of layer 0"), std::string::npos);
+  EXPECT_EQ(readFile(folder.file("a")), (std::vector<uint8_t>{1, 2, 3}));
+  EXPECT_EQ(folder.entries(), std::vector<std::string>{"a"});
+}
+
+// A full disk, by a limit on file size at several points of the file: an error, and no file.
+TEST(Writer, FullDisk) {
+  TempFolder folder;
+  std::signal(SIGXFSZ, SIG_IGN);
+  rlimit old;
+  ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &old), 0);
+  for (rlim_t limit : {rlim_t(0), rlim_t(100), rlim_t(5000), rlim_t(8192), rlim_t(8400)}) {
+    Sample sample;
+    rlimit small = {limit, old.rlim_max};
+    ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &small), 0);
+    std::string error = write(sample, folder.file("a"));
+    ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &old), 0);
+    EXPECT_NE(error.find("cannot write '" + folder.file("a") + "': writing failed: File too large"),
+              std::string::npos)
+        << limit << error;
+    EXPECT_EQ(folder.entries(), std::vector<std::string>{}) << limit;
+  }
+  std::signal(SIGXFSZ, SIG_DFL);
+}
+
+// Places where no file can be: the message names the path and the reason.
+TEST(Writer, ImpossiblePlaces) {
+  Sample sample;
+  TempFolder folder;
+  std::string error = write(sample, folder.file("no/such/a"));
+  EXPECT_NE(error.find("cannot write '" + folder.file("no/such/a") + "': no file can be made in '"),
+            std::string::npos)
+      << error;
+  EXPECT_NE(write(sample, folder.file("")).find("it is a folder"), std::string::npos);
+  EXPECT_NE(write(sample, "/dev/null").find("it is not a regular file"), std::string::npos);
+  EXPECT_EQ(folder.entries(), std::vector<std::string>{});
+}
+
+// Through a symbolic link the file behind it is replaced, and the link stays.
+TEST(Writer, SymbolicLinks) {
+  Sample sample;
+  TempFolder folder;
+  writeFile(folder.file("real"), {1});
+  ASSERT_FALSE(llvm::sys::fs::create_link(folder.file("real"), folder.file("link")));
+  ASSERT_EQ(write(sample, folder.file("link")), "");
+  EXPECT_TRUE(llvm::sys::fs::is_symlink_file(folder.file("link")));
+  EXPECT_EQ(readFile(folder.file("real")).size(), 8192u + 268);
+}
+
+// Counts beyond the schema's fields are errors, not cut numbers.
+TEST(Writer, CountsThatDoNotFit) {
+  Sample sample;
+  sample.program.weights[0].rows = int64_t(1) << 32;
+  TempFolder folder;
+  EXPECT_NE(write(sample, folder.file("a")).find("the rows of weight 'up_proj': 4294967296"),
+            std::string::npos);
+  Sample deep;
+  deep.program.stages[0].layer = 40000;
+  EXPECT_NE(write(deep, folder.file("a")).find("the number of a stage's layer"), std::string::npos);
+}
+} // namespace
