@@ -60,9 +60,9 @@ struct Activation {
 struct Binary {
   enum : uint32_t { set, in, other, constant, out, width, count };
 };
-// select: out[i] = in[index[i]]; index: weight offset of a uint32 [width].     [rows]
+// select: out[i] = in[index[i]]; index: weight offset of a uint32 [width]; in is inWidth wide. [rows]
 struct Select {
-  enum : uint32_t { set, in, out, index, width, count };
+  enum : uint32_t { set, in, out, index, width, inWidth, count };
 };
 // mask: out = in, but out[index[i]] = fill[i] (0 without fill), i < dead; out may equal in. [rows]
 struct Mask {

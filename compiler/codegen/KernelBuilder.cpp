@@ -265,6 +265,30 @@ void KernelBuilder::forChunks(Value width, llvm::function_ref<void(Value, unsign
   forRange(whole, width, 1, [&](Value i) { body(i, 1); });
 }
 
+void KernelBuilder::forRowChunks(Value width, llvm::function_ref<void(Value, Value)> body) {
+  Value rest = urem(width, kLanes), whole = sub(width, rest);
+  forRange(i64c(0), whole, kLanes, [&](Value i) { body(i, Value()); });
+  ifThen(less(whole, width), [&] { body(whole, firstLanes(rest)); });
+}
+
+Value KernelBuilder::loadWeightRow(Value base, Value index, Value live) {
+  Value address = element(base, index, f32);
+  return live ? loadTail(address, live) : load(lanesOf(f32, kLanes), address);
+}
+
+KvPlace::KvPlace(KernelBuilder &k, Value set, Value row, Value kvOffset, Value kvHead,
+                 Value headDim) {
+  Value entry = k.rowEntry(set, row);
+  Value cache = k.load(k.ptr, k.at(entry, int64_t(offsetof(coppice_row, kv))), 8);
+  Value capacity = k.load(k.i64, k.at(entry, int64_t(offsetof(coppice_row, kv_capacity))), 8);
+  Value at = k.load(k.i32, k.at(entry, int64_t(offsetof(coppice_row, position))));
+  position = k.create<arith::ExtSIOp>(k.i64, at);
+  // Per position a head takes headDim floats of keys and as many of values.
+  Value before = k.add(kvOffset, k.mul(kvHead, k.mul(headDim, k.i64c(2))));
+  keys = k.element(cache, k.mul(before, capacity), k.f32);
+  values = k.element(keys, k.mul(headDim, capacity), k.f32);
+}
+
 //===-- Weights ----------------------------------------------------------------------------===//
 
 Type coppice::weightElement(KernelBuilder &k, WeightType type) {

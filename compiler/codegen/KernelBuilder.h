@@ -103,8 +103,24 @@ public:
   /// body(offset, lanes) over [0, width) in steps of 16 floats, then one by one.
   void forChunks(Value width, llvm::function_ref<void(Value, unsigned)> body);
 
+  /// body(offset, live) over [0, width) in vectors of 16; live is null, or for the last vector of
+  /// an odd width a mask of its lanes that exist.
+  void forRowChunks(Value width, llvm::function_ref<void(Value, Value)> body);
+
+  /// 16 floats of a weight row at an element index, of which `live` exist (null: all).
+  Value loadWeightRow(Value base, Value index, Value live);
+
 private:
   mlir::LLVM::LLVMFuncOp function;
+};
+
+/// Where a row's token lies in its session's cache, for one KV head of one layer.
+struct KvPlace {
+  KvPlace(KernelBuilder &k, mlir::Value set, mlir::Value row, mlir::Value kvOffset,
+          mlir::Value kvHead, mlir::Value headDim);
+  mlir::Value position; // i64
+  mlir::Value keys;     // [capacity / 16][headDim][16]
+  mlir::Value values;   // [capacity][headDim]
 };
 
 /// Elements of a weight format, and `lanes` of them as f32 (exact for every format).

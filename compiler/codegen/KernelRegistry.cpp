@@ -15,8 +15,27 @@ static const std::map<std::string, Emitter, std::less<>> &registry() {
         {"f32", WeightType::F32}, {"f16", WeightType::F16}, {"bf16", WeightType::BF16}};
     for (auto [suffix, type] : types) {
       WeightType t = type;
-      all[std::string("linear_") + suffix] = [t](KernelBuilder &k) { kernels::linear(k, t); };
+      std::string name = suffix;
+      all["linear_" + name] = [t](KernelBuilder &k) { kernels::linear(k, t); };
+      all["embed_rows_" + name] = [t](KernelBuilder &k) { kernels::embedRows(k, t); };
+      all["embed_panel_" + name] = [t](KernelBuilder &k) { kernels::embedPanel(k, t); };
     }
+    using namespace kernels;
+    all["layer_norm"] = [](KernelBuilder &k) { norm(k, NormKind::Layer); };
+    all["rms_norm"] = [](KernelBuilder &k) { norm(k, NormKind::Rms); };
+    all["rope_table"] = ropeTable;
+    all["rope"] = rope;
+    all["kv_write"] = kvWrite;
+    all["attention"] = attention;
+    all["activation_relu"] = [](KernelBuilder &k) { activation(k, ActivationKind::Relu); };
+    all["activation_gelu"] = [](KernelBuilder &k) { activation(k, ActivationKind::Gelu); };
+    all["activation_gelu_tanh"] = [](KernelBuilder &k) { activation(k, ActivationKind::GeluTanh); };
+    all["activation_silu"] = [](KernelBuilder &k) { activation(k, ActivationKind::Silu); };
+    all["add"] = [](KernelBuilder &k) { binary(k, BinaryKind::Add); };
+    all["mul"] = [](KernelBuilder &k) { binary(k, BinaryKind::Mul); };
+    all["select"] = kernels::select;
+    all["mask"] = mask;
+    all["gather"] = gather;
     return all;
   }();
   return kernels;

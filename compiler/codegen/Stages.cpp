@@ -197,7 +197,8 @@ private:
   void stage(pack::MulOp op) { binary(op, "mul"); }
   void stage(pack::SelectOp op) {
     add("select", set(op), true, width(op) ? 1 : 0,
-        {set(op), place(op.getInput()), place(op), weightAt(op.getIndex()), width(op)});
+        {set(op), place(op.getInput()), place(op), weightAt(op.getIndex()), width(op),
+         width(op.getInput())});
   }
   void stage(pack::MaskOp op) {
     add("mask", set(op), true, width(op) ? 1 : 0,

@@ -1,10 +1,26 @@
-// One function per operation file: emits the body of a kernel whose function is open in `k`. What
+// One function per operation: emits the body of a kernel whose function is open in `k`. What
 // arguments and items mean is written in compiler/codegen/KernelArgs.h.
 #pragma once
 #include "compiler/codegen/KernelBuilder.h"
 
 namespace coppice::kernels {
 
+enum class NormKind { Layer, Rms };
+enum class ActivationKind { Relu, Gelu, GeluTanh, Silu };
+enum class BinaryKind { Add, Mul };
+
 void linear(KernelBuilder &k, WeightType type);
+void embedRows(KernelBuilder &k, WeightType type);
+void embedPanel(KernelBuilder &k, WeightType type);
+void norm(KernelBuilder &k, NormKind kind);
+void ropeTable(KernelBuilder &k);
+void rope(KernelBuilder &k);
+void kvWrite(KernelBuilder &k);
+void attention(KernelBuilder &k);
+void activation(KernelBuilder &k, ActivationKind kind);
+void binary(KernelBuilder &k, BinaryKind kind);
+void select(KernelBuilder &k);
+void mask(KernelBuilder &k);
+void gather(KernelBuilder &k);
 
 } // namespace coppice::kernels
