@@ -1,0 +1,200 @@
+// See Arguments.h. Each option is one row of a table: its name and what takes its value.
+#include "tools/coppice-run/Arguments.h"
+#include <cerrno>
+#include <cstdarg>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+static const char kHelp[] = R"(coppice-run - run a compiled model
+
+usage: coppice-run FILE (-p TEXT | --tokens IDS) [options]
+
+examples:
+  coppice-run model.coppice -p "Once upon a time"
+      continue a text, always with the likeliest token
+  coppice-run model.coppice -p "Once upon a time" --temperature 0.8 --top-p 0.9 --seed 7
+      draw the tokens instead; the same seed draws the same text
+  coppice-run model.coppice -p - -n 50 < prompt.txt
+      take the prompt from standard input, generate at most 50 tokens
+  coppice-run model.coppice --tokens 1,403,407 -n 10
+      token ids in, token ids out: no tokenizer needed
+  coppice-run model.coppice --tokens 1,403,407 --logits out.safetensors
+      write the logits of every position, and generate nothing
+
+what to run:
+  -p TEXT             a prompt; "-" reads it from standard input. Special tokens may be spelled out
+  --tokens IDS        token ids with commas or spaces between them; "-" reads them from there
+  -n N                tokens to generate at most (default 128; 0 with --logits). It ends earlier at
+                      a stop token, which is not printed, and where the context is full
+how to choose tokens:
+  --temperature T     0 takes the likeliest token (default), 1 draws as the model says
+  --top-k K           draw from the K likeliest only (default 0: from all)
+  --top-p P           draw from the fewest that together have probability P (default 1)
+  --seed S            of the drawing (default 0)
+what comes out:
+  --logits FILE       write the logits of the given tokens, run as one prefill, as safetensors:
+                      `logits` [tokens, vocabulary] F32 and `tokens` [tokens] I32
+  --print-tokens      print ids where text would be printed
+  --echo              print the prompt before its continuation
+  --quiet             no speed on standard error
+how to run:
+  --threads T         threads (default: one for each processor)
+  --context N         use at most N positions of the model's context
+  --skip-weight-check do not compute the weights' checksum when loading
+
+exit code: 0 success, 1 an error in the input, 2 a wrong call
+)";
+
+[[gnu::format(printf, 1, 2)]] static int wrongCall(const char *format, ...) {
+  std::fputs("error: ", stderr);
+  va_list args;
+  va_start(args, format);
+  std::vfprintf(stderr, format, args);
+  va_end(args);
+  std::fputs("; see coppice-run --help\n", stderr);
+  return 2;
+}
+
+static bool parse(const char *text, uint64_t most, uint64_t &value) {
+  char *end = nullptr;
+  errno = 0;
+  value = std::strtoull(text, &end, 10);
+  return text[0] >= '0' && text[0] <= '9' && !errno && !*end && value <= most;
+}
+
+static bool parse(const char *text, float &value) {
+  char *end = nullptr;
+  value = std::strtof(text, &end);
+  return end != text && !*end;
+}
+
+/// Ids with commas, spaces or ends of lines between them.
+static bool parseTokens(const std::string &text, std::vector<int32_t> &tokens, std::string &bad) {
+  static const char kBetween[] = ", \t\r\n";
+  for (size_t at = 0; (at = text.find_first_not_of(kBetween, at)) != std::string::npos;) {
+    size_t end = std::min(text.find_first_of(kBetween, at), text.size());
+    bad = text.substr(at, end - at);
+    uint64_t token;
+    if (!parse(bad.c_str(), INT32_MAX, token))
+      return false;
+    tokens.push_back(int32_t(token));
+    at = end;
+  }
+  return true;
+}
+
+static bool readStandardInput(std::string &text) {
+  char buffer[1 << 16];
+  text.clear();
+  while (size_t bytes = std::fread(buffer, 1, sizeof buffer, stdin))
+    text.append(buffer, bytes);
+  return !std::ferror(stdin);
+}
+
+int parseArguments(int argc, char **argv, Arguments &arguments) {
+  bool hasTokens = false;
+  std::string tokens;
+  struct {
+    const char *name;
+    bool *flag;
+  } const flags[] = {{"--print-tokens", &arguments.printTokens},
+                     {"--echo", &arguments.echo},
+                     {"--quiet", &arguments.quiet},
+                     {"--skip-weight-check", &arguments.skipWeightCheck}};
+  struct {
+    const char *name;
+    uint32_t *number; // one of these three
+    float *real;
+    std::string *text;
+    bool *given;   // set with it, or null
+    uint32_t most; // of a number
+  } const options[] = {
+      {"-p", nullptr, nullptr, &arguments.prompt, &arguments.hasPrompt, 0},
+      {"--tokens", nullptr, nullptr, &tokens, &hasTokens, 0},
+      {"--logits", nullptr, nullptr, &arguments.logits, nullptr, 0},
+      {"-n", &arguments.count, nullptr, nullptr, &arguments.hasCount, INT32_MAX},
+      {"--temperature", nullptr, &arguments.sampling.temperature, nullptr, nullptr, 0},
+      {"--top-k", &arguments.sampling.top_k, nullptr, nullptr, nullptr, INT32_MAX},
+      {"--top-p", nullptr, &arguments.sampling.top_p, nullptr, nullptr, 0},
+      {"--threads", &arguments.threads, nullptr, nullptr, nullptr, 1024},
+      {"--context", &arguments.context, nullptr, nullptr, nullptr, INT32_MAX},
+  };
+  for (int i = 1; i < argc; ++i) {
+    std::string argument = argv[i];
+    if (argument == "--help" || argument == "-h") {
+      std::fputs(kHelp, stdout);
+      return 0;
+    }
+    if (argument.empty() || argument[0] != '-') {
+      if (!arguments.file.empty())
+        return wrongCall("one artifact at a time, not '%s' and '%s'", arguments.file.c_str(),
+                         argv[i]);
+      arguments.file = argument;
+      continue;
+    }
+    bool known = false;
+    for (const auto &flag : flags)
+      if (argument == flag.name)
+        known = *flag.flag = true;
+    if (known)
+      continue;
+    // "--name=value", or "--name value".
+    size_t equals = argument.rfind("--", 0) == 0 ? argument.find('=') : std::string::npos;
+    std::string name = argument.substr(0, equals);
+    const char *value = equals != std::string::npos ? argv[i] + equals + 1
+                        : i + 1 < argc              ? argv[i + 1]
+                                                    : nullptr;
+    auto missing = [&] { return wrongCall("%s wants a value", name.c_str()); };
+    for (const auto &option : options) {
+      if (name != option.name)
+        continue;
+      known = true;
+      if (!value)
+        return missing();
+      uint64_t number = 0;
+      if (option.text)
+        *option.text = value;
+      else if (option.real && !parse(value, *option.real))
+        return wrongCall("%s takes a number, not '%s'", option.name, value);
+      else if (option.number && !parse(value, option.most, number))
+        return wrongCall("%s takes a number from 0 to %u, not '%s'", option.name, option.most,
+                         value);
+      if (option.number)
+        *option.number = uint32_t(number);
+      if (option.given)
+        *option.given = true;
+    }
+    if (name == "--seed") {
+      known = true;
+      if (!value)
+        return missing();
+      if (!parse(value, UINT64_MAX, arguments.sampling.seed))
+        return wrongCall("--seed takes a number from 0 to 18446744073709551615, not '%s'", value);
+    }
+    if (!known)
+      return wrongCall("there is no option %s", name.c_str());
+    if (equals == std::string::npos)
+      ++i;
+  }
+
+  if (arguments.file.empty())
+    return wrongCall("name an artifact");
+  if (arguments.hasPrompt == hasTokens)
+    return wrongCall(hasTokens ? "-p and --tokens exclude each other" : "give -p or --tokens");
+  coppice_sampler sampler;
+  if (coppice_sampler_init(&sampler, &arguments.sampling) != COPPICE_OK)
+    return wrongCall("--temperature %g and --top-p %g: the one is at least 0, the other more than "
+                     "0 and at most 1",
+                     double(arguments.sampling.temperature), double(arguments.sampling.top_p));
+  std::string &input = hasTokens ? tokens : arguments.prompt, bad;
+  if (input == "-" && !readStandardInput(input)) {
+    std::fputs("error: cannot read standard input\n", stderr);
+    return 1;
+  }
+  if (!parseTokens(tokens, arguments.tokens, bad))
+    return wrongCall("--tokens takes ids from 0 to %d, not '%s'", INT32_MAX, bad.c_str());
+  if (!arguments.logits.empty() && !arguments.hasCount)
+    arguments.count = 0;
+  return -1;
+}
