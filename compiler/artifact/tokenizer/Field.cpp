@@ -1,0 +1,71 @@
+// JSON values with their place in a file.
+#include "compiler/artifact/tokenizer/Spec.h"
+#include "compiler/import/Json.h"
+
+namespace coppice::tokenizer {
+
+llvm::Error fieldError(llvm::StringRef file, const llvm::Twine &field, const llvm::Twine &what) {
+  return llvm::createStringError(llvm::inconvertibleErrorCode(),
+                                 llvm::Twine(file) + ": " + field + " " + what);
+}
+
+Field Field::operator[](llvm::StringRef key) const {
+  const llvm::json::Object *object = value ? value->getAsObject() : nullptr;
+  return {object ? object->get(key) : nullptr, file,
+          path.empty() ? key.str() : path + "." + key.str()};
+}
+
+Field Field::operator[](size_t index) const {
+  const llvm::json::Array *array = value ? value->getAsArray() : nullptr;
+  return {array && index < array->size() ? &(*array)[index] : nullptr, file,
+          path + "[" + std::to_string(index) + "]"};
+}
+
+bool Field::isNull() const { return !value || value->kind() == llvm::json::Value::Null; }
+
+static llvm::Error wrongKind(const Field &field, llvm::StringRef wanted) {
+  if (!field.value)
+    return field.error("is missing; it must be " + wanted);
+  return field.error("is " + quoteJson(*field.value) + "; it must be " + wanted);
+}
+
+llvm::Expected<const llvm::json::Object *> Field::object() const {
+  if (value)
+    if (const llvm::json::Object *result = value->getAsObject())
+      return result;
+  return wrongKind(*this, "an object");
+}
+
+llvm::Expected<const llvm::json::Array *> Field::array() const {
+  if (value)
+    if (const llvm::json::Array *result = value->getAsArray())
+      return result;
+  return wrongKind(*this, "a list");
+}
+
+llvm::Expected<std::string> Field::string() const {
+  if (value)
+    if (auto result = value->getAsString())
+      return result->str();
+  return wrongKind(*this, "a string");
+}
+
+llvm::Expected<uint32_t> Field::number() const {
+  if (value)
+    if (auto result = value->getAsInteger(); result && *result >= 0 && *result <= UINT32_MAX)
+      return uint32_t(*result);
+  return wrongKind(*this, "a whole number from 0 to 4294967295");
+}
+
+llvm::Expected<bool> Field::boolean() const {
+  if (value)
+    if (auto result = value->getAsBoolean())
+      return *result;
+  return wrongKind(*this, "true or false");
+}
+
+llvm::Expected<bool> Field::booleanOr(bool fallback) const {
+  return isNull() ? llvm::Expected<bool>(fallback) : boolean();
+}
+
+} // namespace coppice::tokenizer

@@ -1,0 +1,76 @@
+// What a tokenizer's files say, in one form for both kinds of files; Tables.cpp makes tables of it.
+#pragma once
+#include "compiler/artifact/tokenizer/Tokenizer.h"
+#include "llvm/ADT/ArrayRef.h"
+#include "llvm/ADT/StringMap.h"
+#include "llvm/ADT/Twine.h"
+#include "llvm/Support/JSON.h"
+
+namespace coppice::tokenizer {
+
+/// An error about FIELD of FILE.
+llvm::Error fieldError(llvm::StringRef file, const llvm::Twine &field, const llvm::Twine &what);
+
+/// A JSON value that knows its file and path, so that errors can say them.
+struct Field {
+  const llvm::json::Value *value; // null: the key is absent
+  std::string file, path;
+
+  Field operator[](llvm::StringRef key) const;
+  Field operator[](size_t index) const;
+  /// True for an absent key and for null.
+  bool isNull() const;
+  llvm::Error error(const llvm::Twine &what) const { return fieldError(file, path, what); }
+
+  llvm::Expected<const llvm::json::Object *> object() const;
+  llvm::Expected<const llvm::json::Array *> array() const;
+  llvm::Expected<std::string> string() const;
+  /// A whole number that fits 32 bits.
+  llvm::Expected<uint32_t> number() const;
+  llvm::Expected<bool> boolean() const;
+  /// The same, where the key may be missing or null.
+  llvm::Expected<bool> booleanOr(bool fallback) const;
+};
+
+struct AddedToken {
+  std::string content;
+  uint32_t id = 0;
+  bool singleWord = false, lstrip = false, rstrip = false, normalized = false, special = false;
+};
+
+struct Spec {
+  std::string file; // that errors about ids name
+
+  std::vector<std::pair<std::string, uint32_t>> vocabulary; // in order of ids
+  llvm::StringMap<uint32_t> idOf;                           // the same by text
+  std::vector<std::pair<std::string, std::string>> merges;  // lowest rank first
+  std::optional<std::string> unknown;
+  bool byteFallback = false, ignoreMerges = false;
+
+  std::vector<AddedToken> added; // in the file's order, which decides between equal patterns
+
+  /// Settings, affixes of encoding and decoding, special ids; no vocabulary, merges or added
+  /// tokens.
+  TokenizerTables settings;
+};
+
+/// Both fill `spec`, whose `file` they set.
+llvm::Error readTokenizerJson(llvm::StringRef path, Spec &spec);
+llvm::Error readVocabMerges(llvm::StringRef directory, Spec &spec);
+
+/// Parts of tokenizer.json that say how text is cut and put together (Steps.cpp).
+llvm::Error readNormalizer(const Field &normalizer, TokenizerTables &settings);
+llvm::Error readPreTokenizer(const Field &preTokenizer, TokenizerTables &settings);
+llvm::Error readDecoder(const Field &decoder, TokenizerTables &settings);
+llvm::Error readPostProcessor(const Field &postProcessor, TokenizerTables &settings);
+
+/// The vocabulary as a JSON object of ids: sorted by id, every id once and below `limit`.
+llvm::Error readVocabulary(const Field &vocabulary, Spec &spec);
+
+/// The character that byte-level vocabularies write for a byte, and back (-1 if it is none).
+uint32_t charOfByte(uint8_t byte);
+int byteOfChar(uint32_t code);
+
+llvm::Expected<TokenizerTables> makeTables(const Spec &spec, int64_t vocabulary);
+
+} // namespace coppice::tokenizer
