@@ -63,6 +63,58 @@ TEST_F(Import, RefusesBrokenConfigs) {
   EXPECT_HOLDS(errorOf(), "field \"new_trick\" is true, which is not known");
 }
 
+// Configs as published pass whole: what is missing then is the first tensor, not understanding.
+TEST_F(Import, TakesPublishedConfigs) {
+  writeWeights(SafetensorsWriter().add("other", {1}));
+  const char *const configs[] = {
+      // OPT-350m
+      R"({"_name_or_path": "facebook/opt-350m", "activation_dropout": 0.0,
+          "activation_function": "relu", "architectures": ["OPTForCausalLM"],
+          "attention_dropout": 0.0, "bos_token_id": 2, "do_layer_norm_before": false,
+          "dropout": 0.1, "eos_token_id": 2, "ffn_dim": 4096, "hidden_size": 1024,
+          "init_std": 0.02, "layerdrop": 0.0, "max_position_embeddings": 2048, "model_type": "opt",
+          "num_attention_heads": 16, "num_hidden_layers": 24, "pad_token_id": 1, "prefix": "</s>",
+          "torch_dtype": "float16", "transformers_version": "4.19.2", "use_cache": true,
+          "vocab_size": 50272, "word_embed_proj_dim": 512})",
+      // OPT-13b
+      R"({"_name_or_path": "facebook/opt-13b", "_remove_final_layer_norm": false,
+          "activation_dropout": 0.0, "activation_function": "relu", "attention_dropout": 0.0,
+          "bos_token_id": 2, "do_layer_norm_before": true, "dropout": 0.1, "eos_token_id": 2,
+          "ffn_dim": 20480, "hidden_size": 5120, "init_std": 0.02, "layerdrop": 0.0,
+          "max_position_embeddings": 2048, "model_type": "opt", "num_attention_heads": 40,
+          "num_hidden_layers": 40, "output_projection": true, "pad_token_id": 1,
+          "prefix": "</s>", "use_cache": true, "vocab_size": 50272,
+          "word_embed_proj_dim": 5120})",
+      // Llama 3.2 1B Instruct
+      R"({"architectures": ["LlamaForCausalLM"], "attention_bias": false,
+          "attention_dropout": 0.0, "bos_token_id": 128000,
+          "eos_token_id": [128001, 128008, 128009], "head_dim": 64, "hidden_act": "silu",
+          "hidden_size": 2048, "initializer_range": 0.02, "intermediate_size": 8192,
+          "max_position_embeddings": 131072, "mlp_bias": false, "model_type": "llama",
+          "num_attention_heads": 32, "num_hidden_layers": 16, "num_key_value_heads": 8,
+          "pretraining_tp": 1, "rms_norm_eps": 1e-05, "rope_scaling": {"factor": 32.0,
+          "high_freq_factor": 4.0, "low_freq_factor": 1.0,
+          "original_max_position_embeddings": 8192, "rope_type": "llama3"},
+          "rope_theta": 500000.0, "tie_word_embeddings": true, "torch_dtype": "bfloat16",
+          "transformers_version": "4.45.0.dev0", "use_cache": true, "vocab_size": 128256})",
+      // SmolLM2 135M, as a later library writes it
+      R"({"architectures": ["LlamaForCausalLM"], "attention_bias": false,
+          "attention_dropout": 0.0, "bos_token_id": 0, "dtype": "bfloat16", "eos_token_id": 0,
+          "head_dim": 64, "hidden_act": "silu", "hidden_size": 576,
+          "initializer_range": 0.041666666666666664, "intermediate_size": 1536,
+          "is_llama_config": true, "max_position_embeddings": 8192, "mlp_bias": false,
+          "model_type": "llama", "num_attention_heads": 9, "num_hidden_layers": 30,
+          "num_key_value_heads": 3, "pad_token_id": null, "pretraining_tp": 1,
+          "rms_norm_eps": 1e-05, "rope_interleaved": false,
+          "rope_parameters": {"rope_theta": 100000, "rope_type": "default"},
+          "tie_word_embeddings": true, "transformers_version": "5.15.1", "use_cache": true,
+          "vocab_size": 49152})"};
+  for (const char *config : configs) {
+    folder.write("config.json", config);
+    EXPECT_HOLDS(errorOf(), "embed_tokens.weight\" is missing");
+  }
+}
+
 //===----------------------------------------------------------------------===//
 // Real models, which are not part of the repository
 //===----------------------------------------------------------------------===//
