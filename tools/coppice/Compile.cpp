@@ -12,6 +12,8 @@
 namespace coppice {
 namespace {
 
+using namespace llvm::opt; // what TableGen writes names them bare
+
 #define OPTTABLE_STR_TABLE_CODE
 #include "tools/coppice/CompileOpts.inc"
 #undef OPTTABLE_STR_TABLE_CODE
