@@ -19,7 +19,8 @@ llvm::Error buildOpt(ConfigReader &config, GraphBuilder &graph, ImportedModel &m
   int64_t heads = config.integer("num_attention_heads", 1, 65536);
   int64_t context = config.integer("max_position_embeddings", 1, INT32_MAX - 2, 2048);
   bool normBefore = config.flag("do_layer_norm_before", true);
-  bool finalNorm = normBefore && !config.flag("_remove_final_layer_norm", false);
+  bool removeFinalNorm = config.flag("_remove_final_layer_norm", false);
+  bool finalNorm = normBefore && !removeFinalNorm;
   bool biases = config.flag("enable_bias", true);
   bool affine = config.flag("layer_norm_elementwise_affine", true);
   bool tied = config.flag("tie_word_embeddings", true);
