@@ -33,13 +33,13 @@ static void rounds(uint32_t threads, uint32_t spins, uint32_t count, bool pauses
 }
 
 // Eight threads on two processors make progress when they spin a little.
-TEST(Barrier, EightThreadsSpinning) { rounds(8, 50, 5000, false); }
+TEST(Barrier, EightThreadsSpinning) { rounds(8, 50, 2000, false); }
 
 // The same when they spin long, as with a processor each.
-TEST(Barrier, TwoThreadsSpinningLong) { rounds(2, 4000, 20000, false); }
+TEST(Barrier, TwoThreadsSpinningLong) { rounds(2, 4000, 5000, false); }
 
 // Without any spinning every meeting goes through the kernel: a lost wake-up would hang here.
-TEST(Barrier, AsleepEveryTime) { rounds(5, 0, 5000, false); }
+TEST(Barrier, AsleepEveryTime) { rounds(5, 0, 2000, false); }
 
 // Late threads are waited for asleep.
 TEST(Barrier, WaitsForTheLate) { rounds(4, 10, 40, true); }
