@@ -1,0 +1,219 @@
+"""The measurements behind docs/figures.md, one function a section; each gives a dictionary.
+
+Speeds are those of this machine at that moment: what counts are the ratios, taken side by side in
+one run and given as medians.
+"""
+
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import tempfile
+import time
+
+import synthetic
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+OPT = os.path.join(ROOT, "tests/models/opt-icl")
+OPT_PLANS = os.path.join(ROOT, "tests/golden/models/opt-icl")
+STORIES = os.path.join(os.environ.get("COPPICE_MODELS",
+                                      os.path.join(ROOT, "../shared/models")), "stories260k")
+
+
+def run(command, **options):
+    return subprocess.run(command, check=True, stdin=subprocess.DEVNULL, capture_output=True,
+                          text=True, **options).stdout
+
+
+def timed(command):
+    """Seconds and peak resident bytes of a command."""
+    start = time.monotonic()
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                               stderr=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    if status:
+        raise subprocess.CalledProcessError(status, command)
+    return time.monotonic() - start, usage.ru_maxrss * 1024
+
+
+def compile_model(tools, model, output, *flags):
+    run([tools["coppice"], "compile", model, "-o", output, "--quiet", *flags])
+    return output
+
+
+def bench(tools, files, *flags):
+    return json.loads(run([tools["coppice-bench"], "--json", *flags, *files]))
+
+
+def machine():
+    """What the figures were taken on, in words."""
+    with open("/proc/cpuinfo") as file:
+        model = next((line.split(":")[1].strip() for line in file if line.startswith("model name")),
+                     "unknown processor")
+    compiler = run(["clang++-19", "--version"]).splitlines()[0]
+    return {"processor": model, "cores": os.cpu_count(), "compiler": compiler}
+
+
+def build(tools, scratch):
+    """A clean build without a compiler cache, and a rebuild after one pass changed."""
+    environment = dict(os.environ, CCACHE_DISABLE="1")
+    folder = os.path.join(scratch, "build")
+    run(["cmake", "--preset", "default", "-B", folder], cwd=ROOT, env=environment)
+    start = time.monotonic()
+    run(["ninja", "-C", folder], env=environment)
+    clean = time.monotonic() - start
+    os.utime(os.path.join(ROOT, "compiler/passes/MasksToSelections.cpp"))
+    start = time.monotonic()
+    run(["ninja", "-C", folder], env=environment)
+    return {"clean_seconds": clean, "one_pass_seconds": time.monotonic() - start}
+
+
+def compiling(tools, scratch):
+    """Compile time and peak memory, for checkpoints from small to large."""
+    large = os.path.join(scratch, "large")
+    synthetic.write(large, layers=4, hidden=2048, ffn=5632, heads=32, kv_heads=4, vocab=4096)
+    rows = []
+    for name, model in (("opt-icl, float16", OPT), ("2048x5632, 4 layers, float32", large)):
+        times, memory = [], []
+        for _ in range(3):
+            seconds, peak = timed([tools["coppice"], "compile", model, "--quiet", "--threads", "1",
+                                   "-o", os.path.join(scratch, "compiled.coppice")])
+            times.append(seconds)
+            memory.append(peak)
+        size = os.path.getsize(os.path.join(model, "model.safetensors"))
+        rows.append({"model": name, "checkpoint_bytes": size,
+                     "seconds": statistics.median(times), "peak_bytes": max(memory)})
+    return {"rows": rows}
+
+
+def minimum_opt(plan, element):
+    """Bytes of what a plan leaves of opt-icl, counted from its config and the plan alone: `element`
+    bytes for each element of a matrix, 4 for each of a vector."""
+    with open(os.path.join(OPT, "config.json")) as file:
+        config = json.load(file)
+    hidden, ffn, heads = config["hidden_size"], config["ffn_dim"], config["num_attention_heads"]
+    dim = hidden // heads
+    cuts = {}
+    if plan:
+        with open(plan) as file:
+            cuts = {cut["layer"]: cut for cut in json.load(file)["remove"]}
+
+    def count(entries):
+        return sum(1 if isinstance(e, int) else int(e.split("-")[1]) - int(e.split("-")[0]) + 1
+                   for e in entries)
+
+    matrices = config["vocab_size"] * hidden + (config["max_position_embeddings"] + 2) * hidden
+    vectors = 2 * hidden
+    for layer in range(config["num_hidden_layers"]):
+        cut = cuts.get(layer, {})
+        kept = heads - count(cut.get("heads", []))
+        if not (cut.get("attention") or cut.get("whole")) and kept:
+            matrices += 4 * kept * dim * hidden
+            vectors += 3 * kept * dim + hidden + 2 * hidden
+        kept = ffn - count(cut.get("neurons", []))
+        if not (cut.get("ffn") or cut.get("whole")) and kept:
+            matrices += 2 * kept * hidden
+            vectors += kept + hidden + 2 * hidden
+    return matrices * element + vectors * 4
+
+
+def sizes(tools, scratch):
+    """Artifact bytes against the arithmetic minimum of what the plan leaves."""
+    rows = []
+    for name, plan in (("whole", None), ("heads-20", "heads-20.json"), ("mixed", "mixed.json"),
+                       ("pruned", "pruned.json")):
+        for form, element in (("f16", 2), ("f32", 4)):
+            path = plan and os.path.join(OPT_PLANS, plan)
+            artifact = compile_model(tools, OPT, os.path.join(scratch, "size.coppice"),
+                                     "--weights", form, *(["--plan", path] if path else []))
+            rows.append({"plan": name, "weights": form, "artifact_bytes": os.path.getsize(artifact),
+                         "minimum_bytes": minimum_opt(path, element)})
+    return {"rows": rows}
+
+
+def random_plan(layers, heads, ffn, fraction):
+    """Cuts a fraction of the heads and neurons of every layer, spread evenly."""
+    gone = round(heads * fraction)
+    neurons = round(ffn * fraction)
+    return {"version": 1, "model_type": "llama",
+            "remove": [{"layer": i, "heads": sorted((h * heads // gone + i) % heads
+                                                    for h in range(gone)),
+                        "neurons": sorted(n * ffn // neurons for n in range(neurons))}
+                       for i in range(layers)]}
+
+
+def speed(tools, scratch):
+    """Decoding whole, masked and pruned against the bytes left; float32 against a plain read."""
+    large = os.path.join(scratch, "large")
+    if not os.path.isdir(large):
+        synthetic.write(large, layers=4, hidden=2048, ffn=5632, heads=32, kv_heads=4, vocab=4096)
+    files = [compile_model(tools, large, os.path.join(scratch, "whole.coppice"))]
+    for percent in (30, 50, 70):
+        plan = os.path.join(scratch, f"cut-{percent}.json")
+        with open(plan, "w") as file:
+            json.dump(random_plan(4, 32, 5632, percent / 100), file)
+        files.append(compile_model(tools, large, os.path.join(scratch, f"cut-{percent}.coppice"),
+                                   "--plan", plan))
+        if percent == 50:
+            files.append(compile_model(tools, large, os.path.join(scratch, "masked-50.coppice"),
+                                       "--plan", plan, "--keep-masks"))
+    return {"rows": {str(threads): bench(tools, files, "--threads", str(threads), "--prompt", "16",
+                                         "--decode", "8", "--rounds", "7") for threads in (1, 2)}}
+
+
+def bandwidth(tools, scratch):
+    """Float32 decoding, one thread, against a plain read, for two shapes of matrices."""
+    rows = []
+    for name, shape in (("2048x5632", {"hidden": 2048, "ffn": 5632, "heads": 32, "kv_heads": 4}),
+                        ("4096x11008", {"hidden": 4096, "ffn": 11008, "heads": 32,
+                                        "kv_heads": 32})):
+        folder = os.path.join(scratch, "shape")
+        synthetic.write(folder, layers=1 if shape["hidden"] > 2048 else 4, vocab=1024, **shape)
+        for form in ("f32", "f16"):
+            artifact = compile_model(tools, folder, os.path.join(scratch, "shape.coppice"),
+                                     "--weights", form)
+            rows.append({"shape": name, "weights": form,
+                         **bench(tools, [artifact], "--prompt", "16", "--decode", "8", "--rounds",
+                                 "9")[0]})
+        shutil.rmtree(folder)
+    return {"rows": rows}
+
+
+def small(tools, scratch):
+    """A small model, where the overhead of stages counts."""
+    if not os.path.isdir(STORIES):
+        raise FileNotFoundError(STORIES)
+    whole = compile_model(tools, STORIES, os.path.join(scratch, "stories.coppice"))
+    cut = compile_model(tools, STORIES, os.path.join(scratch, "stories-a.coppice"), "--plan",
+                        os.path.join(STORIES, "golden/plan-a.json"))
+    return {"rows": bench(tools, [whole, cut], "--prompt", "128", "--decode", "256", "--rounds",
+                          "9")}
+
+
+def runtime(tools, scratch):
+    """Bytes of machine code in the runtime library."""
+    text = {}
+    for line in run(["llvm-size-19", tools["runtime"]]).splitlines()[1:]:
+        fields = line.split()
+        text[fields[5]] = int(fields[0])
+    core = sum(size for name, size in text.items() if name.endswith(".c.o"))
+    return {"core_text_bytes": core, "text_bytes": sum(text.values())}
+
+
+SECTIONS = {"build": build, "compiling": compiling, "sizes": sizes, "speed": speed,
+            "bandwidth": bandwidth, "small": small, "runtime": runtime}
+
+
+def measure(names, tools):
+    """The results of the named sections; a section that cannot be had here is left out, said why."""
+    results = {}
+    with tempfile.TemporaryDirectory() as scratch:
+        for name in names:
+            print(f"measuring: {name}", flush=True)
+            try:
+                results[name] = SECTIONS[name](tools, scratch)
+                results[name]["machine"] = machine()
+            except FileNotFoundError as missing:
+                print(f"left out: {name}: there is no {missing}", flush=True)
+    return results
