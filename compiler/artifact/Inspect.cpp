@@ -252,7 +252,7 @@ static void writeBytes(const Contents &contents, llvm::raw_ostream &out) {
                  const llvm::Twine &remark = "") {
     std::string label = (indent + name).str();
     std::string note = remark.str();
-    out << llvm::left_justify(label, 26) << llvm::right_justify(grouped(bytes), 20)
+    out << llvm::left_justify(label, 32) << llvm::right_justify(grouped(bytes), 16)
         << (note.empty() ? "" : "  ") << note << '\n';
   };
   row("", "bytes", contents.prefix.file_bytes);
