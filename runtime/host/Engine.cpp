@@ -25,6 +25,15 @@ uint32_t processors() {
   long online = sysconf(_SC_NPROCESSORS_ONLN);
   return online > 0 ? uint32_t(online) : 1;
 }
+
+/// Threads that are worth it: a stage should keep each busy for longer than the barrier after it
+/// takes. 64 KiB of weights are some microseconds.
+uint32_t threadsFor(const coppice_model &model) {
+  constexpr uint64_t kBytesEach = 64 << 10;
+  uint64_t stages = std::max<uint64_t>(model.program.stage_count, 1);
+  uint64_t useful = 1 + model.artifact.prefix.weights.bytes / stages / kBytesEach;
+  return uint32_t(std::min<uint64_t>({useful, processors(), kMaxThreads}));
+}
 } // namespace
 
 struct coppice_engine {
@@ -184,7 +193,7 @@ coppice_status coppice_engine_create(coppice_model *model, uint32_t threads, uin
                                      coppice_engine **out_engine, coppice_error *error) {
   if (!model || !out_engine)
     return fail(error, COPPICE_BAD_ARGUMENT, "coppice_engine_create: model or out_engine is null");
-  threads = threads ? threads : std::min(processors(), kMaxThreads);
+  threads = threads ? threads : threadsFor(*model);
   max_rows = max_rows ? max_rows : kDefaultRows;
   if (threads > kMaxThreads)
     return fail(error, COPPICE_BAD_ARGUMENT, "%u threads are asked for, at most %u can be", threads,

@@ -39,7 +39,7 @@ what comes out:
   --echo              print the prompt before its continuation
   --quiet             no speed on standard error
 how to run:
-  --threads T         threads (default: one for each processor)
+  --threads T         threads (default: one for each processor, fewer for small models)
   --context N         use at most N positions of the model's context
   --skip-weight-check do not compute the weights' checksum when loading
 

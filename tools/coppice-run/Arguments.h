@@ -13,7 +13,7 @@ struct Arguments {
   uint32_t count = 128; // tokens to generate; without hasCount 0 where logits are asked for
   std::string logits;   // file to write, or empty
   coppice_sampling sampling = {0, 0, 1, 0};
-  uint32_t threads = 0; // 0: one for each processor
+  uint32_t threads = 0; // 0: the engine's choice
   uint32_t context = 0; // 0: the artifact's
   bool printTokens = false, echo = false, quiet = false, skipWeightCheck = false;
 };

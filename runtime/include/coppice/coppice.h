@@ -111,8 +111,9 @@ COPPICE_MUST_USE coppice_status coppice_session_truncate(coppice_session *sessio
 /* -- engine ----------------------------------------------------------------------------------- */
 
 /* An engine with |threads| threads, the caller's among them (0: one for each CPU this process may
- * use; at most 1024) and room for |max_rows| tokens a step (0: 64). It keeps the model's mapping
- * alive. Destroy with coppice_engine_destroy. |error| may be null. */
+ * use, fewer for a model so small that they would only wait for one another; at most 1024) and
+ * room for |max_rows| tokens a step (0: 64). It keeps the model's mapping alive. Destroy with
+ * coppice_engine_destroy. |error| may be null. */
 COPPICE_MUST_USE coppice_status coppice_engine_create(coppice_model *model, uint32_t threads,
                                                       uint32_t max_rows,
                                                       coppice_engine **out_engine,
