@@ -1,67 +1,13 @@
 // Text in and out: the core's tokenizer over the tables in the mapped file, with the scratch and
 // buffers that the core wants from its caller.
-#include "runtime/core/tokenizer.h"
 #include "runtime/host/Model.h"
+#include "runtime/host/TokenizerTables.h"
 #include "runtime/schema/artifact_generated.h"
-#include "runtime/schema/tokenizer_generated.h"
 #include <cstdlib>
 
 using namespace coppice::runtime;
 
-static_assert(sizeof(coppice_merge) == sizeof(coppice::artifact::Merge), "the same layout");
-static_assert(sizeof(coppice_char_id) == sizeof(coppice::artifact::CharId), "the same layout");
-static_assert(sizeof(coppice_added_token) == sizeof(coppice::artifact::AddedToken),
-              "the same layout");
-
 namespace {
-
-coppice_bytes bytesOf(const flatbuffers::Vector<uint8_t> *vector) {
-  return vector ? coppice_bytes{vector->data(), vector->size()} : coppice_bytes{nullptr, 0};
-}
-
-/// A vector of structs or numbers as the core's array of them.
-template <typename To, typename From>
-void point(const To *&data, size_t &count, const flatbuffers::Vector<From> *vector) {
-  data = vector ? reinterpret_cast<const To *>(vector->Data()) : nullptr;
-  count = vector ? vector->size() : 0;
-}
-
-/// False if lengths that belong together differ; everything else is the core's to check.
-bool readTables(const coppice::artifact::Tokenizer &from, coppice_tokenizer_tables &to) {
-  size_t ids = from.kinds()->size();
-  if (from.piece_offsets()->size() != ids + 1 || from.merge_begin()->size() != ids + 1 ||
-      from.byte_ids()->size() != 256)
-    return false;
-  to.id_count = ids;
-  to.piece_offsets = from.piece_offsets()->data();
-  to.pieces = bytesOf(from.pieces());
-  to.kinds = from.kinds()->data();
-  to.byte_ids = from.byte_ids()->data();
-  to.merge_begin = from.merge_begin()->data();
-  point(to.chars, to.char_count, from.chars());
-  point(to.merges, to.merge_count, from.merges());
-  point(to.by_text, to.by_text_count, from.by_text());
-  point(to.added, to.added_count, from.added());
-  point(to.added_normalized, to.added_normalized_count, from.added_normalized());
-  point(to.prefix_ids, to.prefix_count, from.prefix_ids());
-  point(to.suffix_ids, to.suffix_count, from.suffix_ids());
-  to.unknown = from.unknown();
-  to.added_text = bytesOf(from.added_text());
-  to.prepend = bytesOf(from.prepend());
-  to.space = bytesOf(from.space());
-  to.decode_from = bytesOf(from.decode_from());
-  to.decode_to = bytesOf(from.decode_to());
-  to.symbols = from.symbols();
-  to.words = from.words();
-  to.digits = from.digits();
-  to.prepend_when = from.prepend_when();
-  to.decoder = from.decoder();
-  to.fuse_unknown = from.fuse_unknown();
-  to.space_in_normalizer = from.space_in_normalizer();
-  to.decode_first_stays = from.decode_first_stays();
-  to.decode_strip = from.decode_strip();
-  return true;
-}
 
 uint32_t decodeFlags(uint32_t flags) {
   return flags & COPPICE_DECODE_SPECIAL ? 0 : COPPICE_DECODE_SKIP_SPECIAL;
@@ -73,13 +19,7 @@ coppice_status coppice::runtime::openTokenizer(coppice_model &model, coppice_err
   const flatbuffers::Vector<uint8_t> *blob = model.artifact.metadata->tokenizer();
   if (!blob || blob->size() == 0)
     return COPPICE_OK;
-  // The nested buffer is aligned only if its writer asked for it.
-  flatbuffers::Verifier verifier(blob->data(), blob->size());
-  coppice_tokenizer_tables tables{};
-  if (reinterpret_cast<uintptr_t>(blob->data()) % 16 ||
-      !artifact::VerifyTokenizerBuffer(verifier) ||
-      !readTables(*artifact::GetTokenizer(blob->data()), tables) ||
-      coppice_tokenizer_init(&tables, &model.tokenizer) != COPPICE_OK)
+  if (readTokenizer(blob->data(), blob->size(), model.tokenizer) != COPPICE_OK)
     return fail(error, COPPICE_BAD_ARTIFACT,
                 "the artifact is damaged: its tokenizer's tables are malformed; compile it again");
   model.hasTokenizer = true;
