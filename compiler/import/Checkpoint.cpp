@@ -137,8 +137,8 @@ llvm::Error nothingFound(llvm::StringRef directory) {
     // clone() gives tied tensors storage of their own, which save_file insists on; the copy that
     // is then stored twice is harmless, as a tied head is read from the embedding.
     return llvm::createStringError(
-        llvm::Twine(directory) + ": the weights are in " + name +
-        ", a Python pickle, and only safetensors are read. This line converts them (it needs the "
+        llvm::Twine(directory) + ": the weights are Python pickles (" + name +
+        "), and only safetensors are read. This line converts them (it needs the "
         "Python packages torch and safetensors; tied weights are stored twice, which is "
         "harmless):\n"
         "python3 -c \"import sys, glob, torch, safetensors.torch as s; d = sys.argv[1]; "

@@ -1,6 +1,7 @@
 // The guard in front of LLVM's JSON parser, which keeps the last of two equal keys, reads 1e400 as
-// infinity, turns lone surrogates into U+FFFD, and overflows the stack on deep nesting. The scan
-// is iterative: its only stack is a vector of at most maxJsonDepth frames.
+// infinity, turns lone surrogates into U+FFFD, reads \ud840\udc00 as U+10000 (it ors where it must
+// add), and overflows the stack on deep nesting. The scan is iterative: its only stack is a vector
+// of at most maxJsonDepth frames.
 #include "compiler/import/Json.h"
 #include "llvm/ADT/SmallVector.h"
 #include "llvm/ADT/StringExtras.h"
@@ -28,8 +29,15 @@ public:
   Scanner(llvm::StringRef text, llvm::StringRef fileName) : text(text), fileName(fileName) {}
 
   llvm::Error run();
+  /// The text with every pair of surrogate escapes replaced by the character it means.
+  std::string withoutPairs() const;
+  bool hasPairs() const { return !pairs.empty(); }
 
 private:
+  struct Pair {
+    size_t start; // of its twelve characters
+    uint32_t code;
+  };
   llvm::Error fail(size_t at, const llvm::Twine &what);
   llvm::Error scanValueStart(bool &opened);
   llvm::Error scanKey();
@@ -58,7 +66,25 @@ private:
   llvm::StringRef text, fileName;
   size_t pos = 0;
   llvm::SmallVector<Frame, 8> open;
+  std::vector<Pair> pairs;
 };
+
+void appendUtf8(std::string &to, uint32_t code) {
+  char bytes[UNI_MAX_UTF8_BYTES_PER_CODE_POINT], *end = bytes;
+  llvm::ConvertCodePointToUTF8(code, end);
+  to.append(bytes, end);
+}
+
+std::string Scanner::withoutPairs() const {
+  std::string result;
+  size_t done = 0;
+  for (const Pair &pair : pairs) {
+    result += text.slice(done, pair.start);
+    appendUtf8(result, pair.code);
+    done = pair.start + 12;
+  }
+  return result += text.substr(done);
+}
 
 llvm::Error Scanner::fail(size_t at, const llvm::Twine &what) {
   llvm::StringRef before = text.take_front(at);
@@ -99,12 +125,10 @@ llvm::Error Scanner::scanEscape(std::string *decoded) {
       if (!take("\\u") || !readUnit(low) || low < 0xDC00 || low > 0xDFFF)
         return fail(start, "an escape is the first half of a surrogate pair without the second");
       unit = 0x10000 + ((unit - 0xD800) << 10) + (low - 0xDC00);
+      pairs.push_back({start, unit});
     }
-    if (decoded) {
-      char bytes[UNI_MAX_UTF8_BYTES_PER_CODE_POINT], *end = bytes;
-      llvm::ConvertCodePointToUTF8(unit, end);
-      decoded->append(bytes, end);
-    }
+    if (decoded)
+      appendUtf8(*decoded, unit);
     return llvm::Error::success();
   }
   static constexpr llvm::StringLiteral kinds = "\"\\/bfnrt", values = "\"\\/\b\f\n\r\t";
@@ -252,8 +276,12 @@ llvm::Error Scanner::run() {
 } // namespace
 
 llvm::Expected<llvm::json::Value> parseJson(llvm::StringRef text, llvm::StringRef fileName) {
-  if (llvm::Error error = Scanner(text, fileName).run())
+  Scanner scanner(text, fileName);
+  if (llvm::Error error = scanner.run())
     return std::move(error);
+  std::string rewritten;
+  if (scanner.hasPairs())
+    text = rewritten = scanner.withoutPairs();
   llvm::Expected<llvm::json::Value> value = llvm::json::parse(text);
   if (!value)
     return llvm::createStringError(llvm::Twine(fileName) + ": " +

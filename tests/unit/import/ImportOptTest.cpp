@@ -36,8 +36,10 @@ SafetensorsWriter optWeights(llvm::StringRef prefix, int64_t embedding, bool fin
 // The whole graph of a post-norm OPT with projections, as opt-350m has them: norms after the sums
 // and inside the blocks, no final norm, positions from row 2 on, the head tied to the embedding.
 TEST_F(Import, OptPostNormGraph) {
-  folder.write("config.json", std::string(optConfig) + ", \"do_layer_norm_before\": false, "
-                                                       "\"word_embed_proj_dim\": 4}");
+  folder.write("config.json",
+               std::string(optConfig) +
+                   ", \"do_layer_norm_before\": false, \"_remove_final_layer_norm\": false, "
+                   "\"word_embed_proj_dim\": 4}");
   writeWeights(optWeights("model.decoder.", 4, false));
   auto model = import();
   ASSERT_TRUE(bool(model)) << llvm::toString(model.takeError());
