@@ -2,6 +2,7 @@
 // by hand.
 #include "compiler/passes/Passes.h"
 #include "compiler/passes/pack/PackPasses.h"
+#include "compiler/pipeline/PassList.h"
 #include "dialects/lm/LM.h"
 #include "dialects/pack/Pack.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -16,6 +17,7 @@ int main(int argc, char **argv) {
   mlir::registerTransformsPasses();
   coppice::registerPasses();
   coppice::registerCoppicePackPasses();
+  coppice::registerPipelines();
   return mlir::asMainReturnCode(
       mlir::MlirOptMain(argc, argv, "Coppice's dialects and passes\n", registry));
 }
