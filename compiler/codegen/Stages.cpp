@@ -43,8 +43,10 @@ public:
     }
     if (!overflow.empty())
       return fail(overflow);
-    llvm::sort(list.weights,
-               [](const PackedWeight &a, const PackedWeight &b) { return a.offset < b.offset; });
+    // An empty weight shares its offset with the one after it, and stays before it.
+    llvm::sort(list.weights, [](const PackedWeight &a, const PackedWeight &b) {
+      return std::pair(a.offset, a.bytes) < std::pair(b.offset, b.bytes);
+    });
     numberKernels();
     return std::move(list);
   }
@@ -133,9 +135,7 @@ private:
     pack::WeightType table = op.getTable().getType();
     bool position = op.getId() == pack::RowId::Position;
     int64_t ids = table.getRows() - op.getOffset();
-    if (position)
-      list.positionLimit = std::min<uint64_t>(list.positionLimit, ids);
-    else
+    if (!position)
       list.tokenLimit = word(ids, "the vocabulary");
     bool panels = table.getLayout() == pack::Layout::Panels;
     add((panels ? "embed_panel_" : "embed_rows_") + formatName(table.getElement()), set(op), true,

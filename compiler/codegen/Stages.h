@@ -11,9 +11,8 @@ struct StageList {
   std::vector<Stage> stages;
   std::vector<PackedWeight> weights; // ascending offsets
   MemoryPlan memory;
-  uint32_t vocabulary = 0;             // columns of the logits
-  uint32_t tokenLimit = 0;             // token ids below it have a row in the token table
-  uint64_t positionLimit = UINT64_MAX; // positions below it have a row in the position table
+  uint32_t vocabulary = 0; // columns of the logits
+  uint32_t tokenLimit = 0; // token ids below it have a row in the token table
 };
 
 /// `step` must have been planned (pack-plan-memory). Values in `weights` belong to its region.

@@ -40,23 +40,25 @@ llvm::Error runPhase(ModuleOp module, bool verify,
   return fail(messages.empty() ? "a pass failed without saying why" : messages);
 }
 
-llvm::Error writeText(llvm::StringRef path, llvm::StringRef text) {
-  if (path == "-") {
-    llvm::outs() << text;
-    llvm::outs().flush();
-    if (llvm::outs().has_error()) {
-      std::error_code code = llvm::outs().error();
-      llvm::outs().clear_error();
-      return fail("cannot write to standard output: " + code.message());
-    }
-    return llvm::Error::success();
-  }
-  auto file = OutputFile::create(path);
-  if (!file)
-    return file.takeError();
-  if (llvm::Error error = (*file)->write(llvm::arrayRefFromStringRef(text), 0))
+llvm::Error writeWhole(OutputFile &file, llvm::StringRef text) {
+  if (llvm::Error error = file.write(llvm::arrayRefFromStringRef(text), 0))
     return error;
-  return (*file)->commit();
+  return file.commit();
+}
+
+/// Writes to a file, or to standard output for "-".
+llvm::Error writeText(llvm::StringRef path, llvm::StringRef text) {
+  if (path != "-") {
+    auto file = OutputFile::create(path);
+    return file ? writeWhole(**file, text) : file.takeError();
+  }
+  llvm::outs() << text;
+  llvm::outs().flush();
+  if (!llvm::outs().has_error())
+    return llvm::Error::success();
+  std::error_code code = llvm::outs().error();
+  llvm::outs().clear_error();
+  return fail("cannot write to standard output: " + code.message());
 }
 
 class Compilation {
@@ -148,6 +150,10 @@ private:
     program.stopTokens.assign(model->stopTokens.begin(), model->stopTokens.end());
     program.context = options.context.value_or(model->context);
     vocabulary = model->vocab;
+    if (model->positionLimit && program.context > *model->positionLimit)
+      return fail("--context " + llvm::Twine(program.context) + " is beyond the " +
+                  llvm::Twine(*model->positionLimit) +
+                  " positions that this model has learned; give at most that many");
     return llvm::Error::success();
   }
 
@@ -167,10 +173,6 @@ private:
     auto list = buildStages(step);
     if (!list)
       return list.takeError();
-    if (program.context > list->positionLimit)
-      return fail("--context " + llvm::Twine(program.context) + " is beyond the " +
-                  llvm::Twine(list->positionLimit) +
-                  " positions that this model has learned; give at most that many");
     if (options.emit != Emit::Artifact) {
       auto text = generateText(list->kernels, target,
                                options.emit == Emit::Llvm ? CodeForm::LLVM : CodeForm::Assembly);
@@ -196,7 +198,7 @@ private:
   }
 
   llvm::Expected<CompileResult> write() {
-    auto tokenizer = compileTokenizer(options.modelDir, program.tokenLimit);
+    auto tokenizer = compileTokenizer(options.modelDir, vocabulary);
     if (!tokenizer)
       return tokenizer.takeError();
     std::vector<uint8_t> tables;
@@ -212,6 +214,14 @@ private:
     inputs.progress = [this](uint64_t done, uint64_t total) {
       progress("weights", total ? double(done) / total : 1);
     };
+    // Opened first, so that a report that cannot be written leaves no artifact either.
+    std::unique_ptr<OutputFile> report;
+    if (!options.report.empty()) {
+      auto file = OutputFile::create(options.report);
+      if (!file)
+        return file.takeError();
+      report = std::move(*file);
+    }
     if (llvm::Error error = writeArtifact(program, *checkpoint, inputs, options.output))
       return std::move(error);
 
@@ -223,12 +233,12 @@ private:
     result.parametersBefore = program.parametersBefore;
     result.parametersAfter = program.summary.parameters;
     result.target = target.name;
-    if (!options.report.empty()) {
+    if (report) {
       std::string text;
       llvm::raw_string_ostream stream(text);
       stream << llvm::formatv("{0:2}\n",
                               makeReport(program, result.checkpointBytes, result.artifactBytes));
-      if (llvm::Error error = writeText(options.report, text))
+      if (llvm::Error error = writeWhole(*report, text))
         return std::move(error);
     }
     return result;

@@ -3,6 +3,7 @@
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/InitLLVM.h"
 #include "llvm/Support/raw_ostream.h"
+#include <csignal>
 
 static const char kHelp[] =
     R"(coppice - compile a pruned language model into a small native artifact
@@ -23,6 +24,8 @@ Run what comes out with coppice-run:
 
 int main(int argc, char **argv) {
   llvm::InitLLVM init(argc, argv);
+  // A file-size limit is a write that fails, with a message and nothing left behind.
+  std::signal(SIGXFSZ, SIG_IGN);
   llvm::ArrayRef<const char *> arguments(argv + 1, argv + argc);
   if (arguments.empty()) {
     llvm::errs() << kHelp;

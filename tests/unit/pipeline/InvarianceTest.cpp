@@ -1,0 +1,135 @@
+// A row's bits depend on its session's tokens up to it and on nothing else: not on how tokens are
+// cut into steps, what else is in a step, the number of threads, or the target.
+#include "tests/unit/pipeline/Running.h"
+#include "gtest/gtest.h"
+#include <cstring>
+
+using namespace coppice;
+using namespace coppice::test;
+
+namespace {
+
+struct Case {
+  const char *model, *plan, *weights;
+};
+
+class Invariance : public testing::TestWithParam<Case> {
+protected:
+  void SetUp() override {
+    CompileOptions options =
+        optionsFor(GetParam().model, GetParam().plan, scratch.file("model.coppice"));
+    options.weights = GetParam().weights;
+    ASSERT_EQ(compileError(options), "");
+    model = std::make_unique<Model>(options.output);
+    tokens = someTokens(*model, 45, 7);
+    Engine engine(*model, 1, 64);
+    Session session(*model, 64);
+    whole = engine.feed(*model, session, tokens, tokens.size());
+  }
+
+  /// The first row whose bits differ, or -1.
+  int firstDifference(const std::vector<float> &other, size_t from = 0) const {
+    size_t width = model->info.vocabulary;
+    for (size_t row = 0; row < other.size() / width; ++row)
+      if (std::memcmp(&whole[(from + row) * width], &other[row * width], width * sizeof(float)))
+        return int(row);
+    return -1;
+  }
+
+  Scratch scratch;
+  std::unique_ptr<Model> model;
+  std::vector<int32_t> tokens;
+  std::vector<float> whole; // logits of `tokens` in one step of one thread
+};
+
+// One step or many, on 1, 2 and 3 threads, in chunks that divide nothing.
+TEST_P(Invariance, ChunksAndThreads) {
+  for (uint32_t threads : {1u, 2u, 3u}) {
+    Engine engine(*model, threads, 64);
+    for (size_t chunk : {size_t(1), size_t(3), size_t(7), size_t(16), size_t(17), size_t(45)}) {
+      Session session(*model, 64);
+      EXPECT_EQ(firstDifference(engine.feed(*model, session, tokens, chunk)), -1)
+          << threads << " threads, chunks of " << chunk;
+    }
+  }
+}
+
+// Rows of other sessions, at other positions, in the same step change nothing.
+TEST_P(Invariance, Batches) {
+  Engine engine(*model, 2, 64);
+  Session mine(*model, 64), other(*model, 48), third(*model, 64);
+  std::vector<int32_t> noise = someTokens(*model, 45, 99);
+  engine.feed(*model, third, noise, 5);
+  size_t width = model->info.vocabulary;
+  std::vector<float> logits(tokens.size() * width), step(3 * width);
+  for (size_t i = 0; i < tokens.size(); ++i) {
+    std::vector<coppice_token> rows = {{other.session, noise[i], i % 2 == 0},
+                                       {mine.session, tokens[i], true}};
+    if (i < 10)
+      rows.push_back({third.session, noise[i], true});
+    ASSERT_EQ(coppice_engine_step(engine.engine, rows.data(), rows.size(), step.data()),
+              COPPICE_OK);
+    std::memcpy(&logits[i * width], &step[(i % 2 == 0) * width], width * sizeof(float));
+  }
+  EXPECT_EQ(firstDifference(logits), -1);
+}
+
+// After a truncation the session is as it was at that position.
+TEST_P(Invariance, Truncation) {
+  Engine engine(*model, 1, 64);
+  for (uint32_t position : {0u, 1u, 15u, 16u, 31u, 44u}) {
+    Session session(*model, 64);
+    engine.feed(*model, session, tokens, 11);
+    ASSERT_EQ(coppice_session_truncate(session.session, position), COPPICE_OK);
+    // Something else first, so that what was forgotten is overwritten with other values.
+    if (position + 3 <= 48) {
+      engine.feed(*model, session, someTokens(*model, 3, 5), 3);
+      ASSERT_EQ(coppice_session_truncate(session.session, position), COPPICE_OK);
+    }
+    std::vector<int32_t> rest(tokens.begin() + position, tokens.end());
+    EXPECT_EQ(firstDifference(engine.feed(*model, session, rest, 4), position), -1)
+        << "from position " << position;
+  }
+}
+
+// Only wanting the last row's logits gives that row the same bits.
+TEST_P(Invariance, WantedRows) {
+  Engine engine(*model, 2, 64);
+  Session session(*model, 64);
+  std::vector<float> last(model->info.vocabulary);
+  ASSERT_EQ(coppice_engine_feed(engine.engine, session.session, tokens.data(), tokens.size(),
+                                last.data()),
+            COPPICE_OK);
+  EXPECT_EQ(firstDifference(last, tokens.size() - 1), -1);
+}
+
+// Reduction order, FMA use and polynomials belong to the op: every target gives the same bits.
+TEST_P(Invariance, Targets) {
+  CompileOptions options =
+      optionsFor(GetParam().model, GetParam().plan, scratch.file("v3.coppice"));
+  options.weights = GetParam().weights;
+  options.target = "x86-64-v3";
+  ASSERT_EQ(compileError(options), "");
+  Model narrow(options.output);
+  if (std::string(narrow.info.target) == model->info.target)
+    GTEST_SKIP() << "this host has no target beyond x86-64-v3 to compare with";
+  Engine engine(narrow, 2, 64);
+  Session session(narrow, 64);
+  EXPECT_EQ(firstDifference(engine.feed(narrow, session, tokens, 9)), -1);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Models, Invariance,
+    testing::Values(Case{"opt-pre", "", "stored"}, Case{"opt-pre", "plan-a", "f16"},
+                    Case{"opt-post", "plan-b", "bf16"}, Case{"llama-gqa", "plan-a", "stored"},
+                    Case{"llama-rope3", "", "f16"}, Case{"opt-icl", "pruned", "stored"}),
+    [](const testing::TestParamInfo<Case> &info) {
+      std::string name =
+          std::string(info.param.model) + "_" + info.param.plan + "_" + info.param.weights;
+      for (char &c : name)
+        if (!isalnum(static_cast<unsigned char>(c)))
+          c = '_';
+      return name;
+    });
+
+} // namespace
