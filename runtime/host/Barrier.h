@@ -22,7 +22,7 @@
 
 namespace coppice::runtime {
 
-class Barrier {
+class Barrier { // NOLINT(clang-analyzer-optin.performance.Padding): apart on purpose
 public:
   /// `threads` of them wait; `spins` turns are spun before sleeping.
   Barrier(uint32_t threads, uint32_t spins) : threads(threads), spins(spins) {}

@@ -71,7 +71,10 @@ std::string headerOf(uint64_t tokens, uint64_t vocabulary) {
 bool prefillToFile(Run &run) {
   const std::string &name = run.arguments.logits;
   File file(name);
-  auto failed = [&] { return report("%s: cannot write: %s", name.c_str(), std::strerror(errno)); };
+  auto failed = [&] {
+    char text[128];
+    return report("%s: cannot write: %s", name.c_str(), strerror_r(errno, text, sizeof text));
+  };
   uint32_t vocabulary = run.info.vocabulary, rows = coppice_engine_max_rows(run.engine.get());
   std::string header = headerOf(run.tokens.size(), vocabulary);
   if (!file.write(header.data(), header.size()))
