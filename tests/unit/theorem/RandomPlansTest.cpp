@@ -1,0 +1,175 @@
+// The theorem over thousands of random plans on tiny random models of every family. COPPICE_SEED
+// chooses other models and plans; a plan that fails is shrunk and printed.
+#include "compiler/passes/Summary.h"
+#include "tests/unit/theorem/Theorem.h"
+#include <gtest/gtest.h>
+
+using namespace coppice;
+using namespace coppice::test;
+
+namespace {
+
+constexpr int modelsPerFamily = 60, plansPerModel = 50; // 9000 plans over three families
+constexpr int tokenCount = 5;
+
+std::string describe(const ModelShape &shape) {
+  std::string text;
+  llvm::raw_string_ostream(text) << llvm::json::Value(configOf(shape));
+  return text;
+}
+
+/// Empty if `summary` counts what `plan` leaves, and nothing else.
+std::string compareSummary(const ModelSummary &summary, const ModelShape &shape,
+                           const RandomPlan &plan) {
+  auto rest = [](int64_t count, const std::set<int32_t> &cut) {
+    std::vector<int32_t> kept;
+    for (int64_t i = 0; i < count; ++i)
+      if (!cut.count(i))
+        kept.push_back(i);
+    return kept;
+  };
+  if (int64_t(summary.layers.size()) != shape.layers)
+    return "the summary has another number of layers; ";
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  for (const LayerSummary &layer : summary.layers) {
+    auto found = plan.layers.find(layer.layer);
+    RandomPlan::Layer cut = found == plan.layers.end() ? RandomPlan::Layer() : found->second;
+    std::vector<int32_t> heads, neurons;
+    if (!cut.attention)
+      heads = rest(shape.heads, cut.heads);
+    if (!cut.ffn)
+      neurons = rest(shape.ffn, cut.neurons);
+    std::set<int32_t> kvHeads;
+    for (int32_t head : heads)
+      kvHeads.insert(head / (shape.heads / shape.kvHeads));
+    if (layer.heads != heads)
+      os << "layer " << layer.layer << " keeps other heads than the plan says; ";
+    if (layer.kvHeads != std::vector<int32_t>(kvHeads.begin(), kvHeads.end()))
+      os << "layer " << layer.layer << " keeps other KV heads than its heads read; ";
+    if (layer.neurons != neurons)
+      os << "layer " << layer.layer << " keeps other neurons than the plan says; ";
+  }
+  return text;
+}
+
+/// Empty if masked and shrunk graph agree under `plan` and the shrunk one has lost all it should.
+std::string check(Model &model, const ModelShape &shape, const RandomPlan &plan,
+                  llvm::ArrayRef<int32_t> tokens) {
+  auto masked = model.mask(plan.json());
+  if (!masked)
+    return llvm::toString(masked.takeError());
+  auto shrunk = model.shrink(**masked);
+  if (!shrunk)
+    return llvm::toString(shrunk.takeError());
+  auto wanted = model.logits(**masked, tokens);
+  if (!wanted)
+    return llvm::toString(wanted.takeError());
+  auto got = model.logits(**shrunk, tokens);
+  if (!got)
+    return llvm::toString(got.takeError());
+  return compare(*got, *wanted) + findLeftovers(**shrunk) +
+         compareSummary(summarize(model.imported(), **shrunk), shape, plan) +
+         compareSummary(summarize(model.imported(), **masked), shape, plan);
+}
+
+class Plans : public ::testing::TestWithParam<Family> {};
+
+// Masked and shrunk agree at 1e-10; nothing masked, no dead KV head and no unread tensor is left;
+// and heads, KV heads and neurons are those that the plan leaves.
+TEST_P(Plans, MaskedAndShrunkAgree) {
+  uint64_t seed = testSeed(20240817);
+  std::printf("COPPICE_SEED=%llu\n", (unsigned long long)seed);
+  Random random(seed + uint64_t(GetParam()) * 1000003);
+  for (int m = 0; m < modelsPerFamily; ++m) {
+    ModelShape shape = randomShape(GetParam(), random);
+    auto stored = Stored(random.between(0, 2));
+    auto model = Model::make(randomCheckpoint(shape, random), stored);
+    ASSERT_TRUE(bool(model)) << describe(shape) << ": " << llvm::toString(model.takeError());
+    std::vector<int32_t> tokens = randomTokens(tokenCount, shape.vocab, random);
+    for (int p = 0; p < plansPerModel; ++p) {
+      RandomPlan plan = randomPlan(shape, random);
+      if (check(**model, shape, plan, tokens).empty())
+        continue;
+      RandomPlan smallest = shrinkPlan(plan, [&](const RandomPlan &candidate) {
+        return !check(**model, shape, candidate, tokens).empty();
+      });
+      FAIL() << "seed " << seed << ", model " << m << ": " << describe(shape) << "\nthe plan "
+             << smallest.json() << "\n(shrunk from " << plan.json()
+             << ")\nfails: " << check(**model, shape, smallest, tokens);
+    }
+  }
+}
+
+// The masks are not idle: nearly every plan changes the logits of the model it cuts.
+TEST_P(Plans, MasksChangeTheAnswer) {
+  Random random(testSeed(7) + uint64_t(GetParam()) * 1000003);
+  int changed = 0, cutting = 0;
+  for (int m = 0; m < 5; ++m) {
+    ModelShape shape = randomShape(GetParam(), random);
+    auto model = Model::make(randomCheckpoint(shape, random));
+    ASSERT_TRUE(bool(model)) << llvm::toString(model.takeError());
+    std::vector<int32_t> tokens = randomTokens(tokenCount, shape.vocab, random);
+    auto dense = model.get()->logits(model.get()->imported(), tokens);
+    ASSERT_TRUE(bool(dense)) << llvm::toString(dense.takeError());
+    for (int p = 0; p < 10; ++p) {
+      RandomPlan plan = randomPlan(shape, random);
+      auto masked = model.get()->mask(plan.json());
+      ASSERT_TRUE(bool(masked)) << llvm::toString(masked.takeError());
+      auto got = model.get()->logits(**masked, tokens);
+      ASSERT_TRUE(bool(got)) << llvm::toString(got.takeError());
+      cutting += plan.size() > 0;
+      changed += !compare(*got, *dense, 1e-6).empty();
+      if (plan.size() == 0)
+        EXPECT_EQ(compare(*got, *dense, 0), "") << "an empty plan changed the answer";
+    }
+  }
+  // A neuron that a ReLU never lets through may go unnoticed.
+  EXPECT_GE(changed, cutting * 8 / 10);
+}
+
+// The check itself notices one neuron or one head too many: shrunk under a plan that cuts one thing
+// more, the graph differs from the masked one.
+TEST_P(Plans, OneCutTooManyIsNoticed) {
+  Random random(testSeed(11) + uint64_t(GetParam()) * 1000003);
+  ModelShape shape = randomShape(GetParam(), random);
+  shape.layers = 2;
+  shape.heads = shape.kvHeads = 3;
+  shape.activation = "gelu";
+  if (shape.isOpt())
+    shape.hidden = shape.embedding = shape.heads * shape.headDim;
+  auto model = Model::make(randomCheckpoint(shape, random));
+  ASSERT_TRUE(bool(model)) << llvm::toString(model.takeError());
+  std::vector<int32_t> tokens = randomTokens(tokenCount, shape.vocab, random);
+  RandomPlan plan;
+  plan.modelType = shape.isOpt() ? "opt" : "llama";
+  plan.layers[0].neurons = {1};
+  auto masked = model.get()->mask(plan.json());
+  ASSERT_TRUE(bool(masked)) << llvm::toString(masked.takeError());
+  auto wanted = model.get()->logits(**masked, tokens);
+  ASSERT_TRUE(bool(wanted)) << llvm::toString(wanted.takeError());
+  EXPECT_NE(findLeftovers(**masked), "");
+  for (bool head : {false, true}) {
+    RandomPlan more = plan;
+    (head ? more.layers[1].heads : more.layers[0].neurons).insert(2);
+    auto other = model.get()->mask(more.json());
+    ASSERT_TRUE(bool(other)) << llvm::toString(other.takeError());
+    auto shrunk = model.get()->shrink(**other);
+    ASSERT_TRUE(bool(shrunk)) << llvm::toString(shrunk.takeError());
+    auto got = model.get()->logits(**shrunk, tokens);
+    ASSERT_TRUE(bool(got)) << llvm::toString(got.takeError());
+    EXPECT_NE(compare(*got, *wanted), "");
+    EXPECT_NE(compareSummary(summarize(model.get()->imported(), **shrunk), shape, plan), "");
+  }
+}
+
+std::string familyName(const ::testing::TestParamInfo<Family> &info) {
+  const char *names[] = {"OptPreNorm", "OptPostNorm", "Llama"};
+  return names[int(info.param)];
+}
+
+INSTANTIATE_TEST_SUITE_P(Theorem, Plans,
+                         ::testing::Values(Family::OptPreNorm, Family::OptPostNorm, Family::Llama),
+                         familyName);
+
+} // namespace
