@@ -201,7 +201,7 @@ Error FindDeadPass::findNeurons(lm::BlockOp block, const Checkpoint &weights) {
 
 void FindDeadPass::runOnOperation() {
   auto fail = [&](Error error) {
-    getOperation().emitError("lm-find-dead: ") << llvm::toString(std::move(error));
+    emitError(getOperation().getLoc(), "lm-find-dead: ") << llvm::toString(std::move(error));
     signalPassFailure();
   };
   heads = neurons = 0;

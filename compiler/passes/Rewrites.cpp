@@ -90,7 +90,7 @@ void coppice::eraseDead(Operation *root) {
 
 void coppice::remarkCounts(Operation *op, StringRef passName,
                            ArrayRef<std::pair<StringRef, int64_t>> counts) {
-  InFlightDiagnostic remark = op->emitRemark() << passName << ": ";
+  InFlightDiagnostic remark = emitRemark(op->getLoc()) << passName << ": ";
   llvm::interleaveComma(counts, remark,
                         [&](const auto &count) { remark << count.first << " " << count.second; });
 }

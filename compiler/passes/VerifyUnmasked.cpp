@@ -79,8 +79,7 @@ void VerifyUnmaskedPass::checkSelect(lm::SelectOp select) {
       return;
     }
   if (isa<lm::RopeOp, lm::AttentionOp>(source))
-    error.attachNote(source->getLoc())
-        << "it selects parts of heads, or overlapping heads, from " << source->getName();
+    error.attachNote(source->getLoc()) << "it selects parts of heads from " << source->getName();
   else if (isa<lm::ObserveOp>(source))
     error.attachNote(source->getLoc())
         << "it selects from lm.observe, across which nothing moves; remove the mark";

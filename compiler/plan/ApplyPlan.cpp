@@ -232,7 +232,7 @@ struct ApplyPlanPass : coppice::impl::ApplyPlanBase<ApplyPlanPass> {
     if (given)
       return run(*given);
     if (plan.empty()) {
-      getOperation().emitError("lm-apply-plan: has no plan; give it as plan=FILE");
+      emitError(getOperation().getLoc(), "lm-apply-plan: has no plan; give it as plan=FILE");
       return signalPassFailure();
     }
     Expected<Plan> read = readPlan(plan);
@@ -248,7 +248,7 @@ private:
   }
 
   void fail(Error error) {
-    getOperation().emitError(llvm::toString(std::move(error)));
+    emitError(getOperation().getLoc(), llvm::toString(std::move(error)));
     signalPassFailure();
   }
 
