@@ -20,6 +20,12 @@ config.available_features.add("target=" + config.target_host)
 shared = os.environ.get("COPPICE_MODELS", os.path.join(config.coppice_src, "..", "shared", "models"))
 if os.path.isfile(os.path.join(shared, "stories260k", "model.safetensors")):
     config.available_features.add("stories260k")
+if config.target_host == "x86_64":
+    with open("/proc/cpuinfo", encoding="ascii", errors="replace") as file:
+        flags = next((line for line in file if line.startswith("flags")), "").split()
+    # What x86-64-v4 has beyond v3.
+    if {"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"} <= set(flags):
+        config.available_features.add("x86-64-v4")
 config.substitutions += [
     ("%models", os.path.join(config.test_source_root, "models")),
     ("%golden", os.path.join(config.test_source_root, "golden")),
