@@ -68,7 +68,8 @@ std::string check(Model &model, const ModelShape &shape, const RandomPlan &plan,
   auto got = model.logits(**shrunk, tokens);
   if (!got)
     return llvm::toString(got.takeError());
-  return compare(*got, *wanted) + findLeftovers(**shrunk) +
+  std::string apart = compare(*got, *wanted);
+  return apart + (apart.empty() ? "" : "; ") + findLeftovers(**shrunk) +
          compareSummary(summarize(model.imported(), **shrunk), shape, plan) +
          compareSummary(summarize(model.imported(), **masked), shape, plan);
 }
