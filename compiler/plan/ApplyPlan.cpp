@@ -39,7 +39,7 @@ public:
 
 private:
   Error checkCut(const LayerCut &cut);
-  Error skip(const LayerCut &cut, lm::BlockOp block, StringRef key);
+  Error skip(const LayerCut &cut, lm::BlockOp block, lm::BlockKind kind);
   Error maskHeads(const LayerCut &cut, lm::BlockOp block);
   Error maskNeurons(const LayerCut &cut, lm::BlockOp block);
   Error maskExperts(const LayerCut &cut, lm::BlockOp block);
@@ -88,10 +88,10 @@ Error PlanChecker::checkCut(const LayerCut &cut) {
   }
   auto [attention, ffn] = found->second;
   if (cut.whole || cut.attention)
-    if (Error error = skip(cut, attention, cut.whole ? "whole" : "attention"))
+    if (Error error = skip(cut, attention, lm::BlockKind::Attention))
       return error;
   if (cut.whole || cut.ffn)
-    if (Error error = skip(cut, ffn, cut.whole ? "whole" : "ffn"))
+    if (Error error = skip(cut, ffn, lm::BlockKind::Ffn))
       return error;
   if (Error error = maskHeads(cut, attention))
     return error;
@@ -100,9 +100,12 @@ Error PlanChecker::checkCut(const LayerCut &cut) {
   return maskExperts(cut, ffn);
 }
 
-Error PlanChecker::skip(const LayerCut &cut, lm::BlockOp block, StringRef key) {
+Error PlanChecker::skip(const LayerCut &cut, lm::BlockOp block, lm::BlockKind kind) {
+  StringRef key = cut.whole ? "whole" : lm::stringifyBlockKind(kind);
   if (!block)
-    return fault(cut, "." + key, "a block of this layer is not in the graph; apply plans first");
+    return fault(cut, "." + key,
+                 "has no " + lm::stringifyBlockKind(kind) +
+                     " block in the graph; apply plans before passes");
   changes.push_back({Change::Skip, block, nullptr, {}});
   return Error::success();
 }
@@ -129,7 +132,7 @@ Error PlanChecker::maskHeads(const LayerCut &cut, lm::BlockOp block) {
   if (cut.heads.empty())
     return Error::success();
   if (!block)
-    return fault(cut, ".heads", "has no attention block in the graph; apply plans first");
+    return fault(cut, ".heads", "has no attention block in the graph; apply plans before passes");
   Expected<AttentionParts> parts = findAttentionParts(block);
   if (!parts)
     return fault(cut, ".heads", describe(block) + " " + llvm::toString(parts.takeError()));
@@ -149,7 +152,7 @@ Error PlanChecker::maskNeurons(const LayerCut &cut, lm::BlockOp block) {
   if (cut.neurons.empty())
     return Error::success();
   if (!block)
-    return fault(cut, ".neurons", "has no FFN block in the graph; apply plans first");
+    return fault(cut, ".neurons", "has no ffn block in the graph; apply plans before passes");
   if (lm::MoeOp moe = findExperts(block))
     return fault(cut, ".neurons",
                  "has " + Twine(moe.getExperts().size()) +
