@@ -8,6 +8,11 @@
 #include "runtime/core/tokenizer_merge.h"
 #include "runtime/core/tokenizer_text.h"
 
+/* A test counts steps here: of the heap, and of looking for a merge. */
+#ifndef COPPICE_MERGE_STEP
+#define COPPICE_MERGE_STEP() ((void)0)
+#endif
+
 void coppice_put_token(coppice_token_sink *sink, uint32_t id) {
   if (sink->count < sink->capacity)
     sink->tokens[sink->count] = (int32_t)id;
@@ -112,6 +117,7 @@ typedef struct merge_state {
 
 static void push_candidate(merge_state *s, uint32_t left, uint32_t right) {
   const coppice_merge *merge = find_merge(s->t, s->ids[left], s->ids[right]);
+  COPPICE_MERGE_STEP();
   if (!merge)
     return;
   uint64_t entry = (uint64_t)merge->rank << 32 | left;
@@ -119,6 +125,7 @@ static void push_candidate(merge_state *s, uint32_t left, uint32_t right) {
   while (at > 0 && s->heap[(at - 1) / 2] > entry) {
     s->heap[at] = s->heap[(at - 1) / 2];
     at = (at - 1) / 2;
+    COPPICE_MERGE_STEP();
   }
   s->heap[at] = entry;
 }
@@ -136,6 +143,7 @@ static uint64_t pop_candidate(merge_state *s) {
       break;
     s->heap[at] = s->heap[child];
     at = child;
+    COPPICE_MERGE_STEP();
   }
   s->heap[at] = last;
   return top;

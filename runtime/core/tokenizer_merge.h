@@ -4,6 +4,10 @@
 
 #include "runtime/core/tokenizer.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Where tokens go. |count| goes on counting behind |capacity|. */
 typedef struct coppice_token_sink {
   int32_t *tokens;
@@ -22,5 +26,9 @@ size_t coppice_word_symbols(const coppice_tokenizer_tables *t, const uint8_t *wo
 /* Puts the tokens of one word. False if the scratch, aligned to 8, is too small. */
 bool coppice_encode_word(const coppice_tokenizer_tables *t, const uint8_t *word, size_t bytes,
                          void *scratch, size_t scratch_bytes, coppice_token_sink *sink);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif /* COPPICE_CORE_TOKENIZER_MERGE_H */

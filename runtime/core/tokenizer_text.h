@@ -4,6 +4,10 @@
 
 #include "runtime/core/tokenizer.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 enum {
   COPPICE_CLASS_LETTER = 1, /* \p{L} */
   COPPICE_CLASS_NUMBER = 2, /* \p{N} */
@@ -29,5 +33,9 @@ int coppice_utf8_lead(uint8_t byte, uint8_t *low, uint8_t *high);
 /* The end of the word that begins at |at| < bytes, for COPPICE_WORDS_GPT2, _LLAMA3 and _QWEN2. The
  * rules look ahead up to |bytes| and nowhere back. */
 size_t coppice_word_end(uint8_t words, const uint8_t *text, size_t bytes, size_t at);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif /* COPPICE_CORE_TOKENIZER_TEXT_H */

@@ -13,7 +13,8 @@ LoadedTokenizer::LoadedTokenizer(const std::vector<uint8_t> &flatBuffer)
     : memory(flatBuffer.size() / 8 + 3) {
   auto *begin = reinterpret_cast<uint8_t *>(memory.data());
   begin += (16 - reinterpret_cast<uintptr_t>(begin) % 16) % 16;
-  memcpy(begin, flatBuffer.data(), flatBuffer.size());
+  if (!flatBuffer.empty())
+    memcpy(begin, flatBuffer.data(), flatBuffer.size());
   result = runtime::readTokenizer(begin, flatBuffer.size(), tokenizer);
 }
 
