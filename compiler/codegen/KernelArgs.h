@@ -60,7 +60,8 @@ struct Activation {
 struct Binary {
   enum : uint32_t { set, in, other, constant, out, width, count };
 };
-// select: out[i] = in[index[i]]; index: weight offset of a uint32 [width]; in is inWidth wide. [rows]
+// select: out[i] = in[index[i]]; index: weight offset of a uint32 [width]; in is inWidth wide.
+// [rows]
 struct Select {
   enum : uint32_t { set, in, out, index, width, inWidth, count };
 };

@@ -5,7 +5,7 @@
 
 namespace coppice::math {
 
-/// e^x within 1 ulp, subnormal results included; overflow is +inf, NaN stays NaN.
+/// e^x within 1.1 ulp, subnormal results included; overflow is +inf, NaN stays NaN.
 mlir::Value exp(KernelBuilder &k, mlir::Value x);
 
 struct SinCos {
@@ -14,8 +14,8 @@ struct SinCos {
 /// Of an angle in radians, |x| <= 2^24, within 1 ulp: the argument is reduced in f64.
 SinCos sinCos(KernelBuilder &k, mlir::Value x);
 
-/// x times the normal distribution's cumulative function: the exact GELU, within 1e-7 * max(1,
-/// |x|).
+/// The exact GELU, x times the normal distribution's cumulative function, within
+/// 1.5e-7 * max(1, |x|).
 mlir::Value gelu(KernelBuilder &k, mlir::Value x);
 
 /// The GELU of the tanh formula, 0.5 x (1 + tanh u) = x / (1 + e^-2u), within 2e-7 * max(1, |x|).

@@ -18,9 +18,9 @@ struct Target {
   unsigned vectorBits = 256;         // the widest registers that code may use
 
   // Shapes of the linear kernels' register tiles. They decide speed and code size, never bits.
-  std::vector<unsigned>
-      rowTiles;              // input rows per tile against a panel of 32, descending, ends in 1
-  unsigned decodePanels = 1; // panels taken together when there is one input row
+  std::vector<unsigned> rowTiles; // input rows per tile, descending, the last is 1
+  unsigned tileVectors = 1;       // against so many vectors of 16 output rows: 1 or 2
+  unsigned decodePanels = 1;      // panels taken together when there is one input row
 };
 
 /// The targets that can be named, in rising order within a family.

@@ -22,9 +22,10 @@ public:
   void emit();
 
 private:
-  // A register tile: `rows` input rows against panels of `lanes * vectors` output rows each.
+  // A register tile: `rows` input rows against `vectors * lanes` output rows of each of `panels`
+  // panels that are `height` output rows high.
   struct Tile {
-    unsigned rows, lanes, vectors, panels;
+    unsigned rows, lanes, vectors, panels, height;
   };
 
   void wholePanels();
@@ -70,33 +71,38 @@ Value LinearEmitter::panelAt(Value firstRow) {
 }
 
 void LinearEmitter::wholePanels() {
-  const unsigned perPanel = args::kPanelRows / kLanes;
+  constexpr unsigned height = args::kPanelRows;
   Value limit = k.min(k.end, k.udiv(outs, args::kPanelRows));
-  auto tiles = [&](Value panel, unsigned panels, Value row, unsigned count) {
-    Value column = k.mul(panel, k.i64c(args::kPanelRows));
-    tile({count, kLanes, perPanel, panels}, row, column, panelAt(column));
+  auto oneRow = [&](Value panel, unsigned panels) {
+    Value column = k.mul(panel, k.i64c(height));
+    tile({1, kLanes, height / kLanes, panels, height}, k.i64c(0), column, panelAt(column));
   };
   auto decode = [&] {
-    Value row = k.i64c(0);
     int64_t group = k.target.decodePanels;
     Value groups = k.div(k.max(k.sub(limit, k.begin), k.i64c(0)), k.i64c(group));
     Value rest = k.add(k.begin, k.mul(groups, k.i64c(group)));
     if (group > 1)
-      k.forRange(k.begin, rest, group, [&](Value panel) { tiles(panel, group, row, 1); });
+      k.forRange(k.begin, rest, group, [&](Value panel) { oneRow(panel, group); });
     else
       rest = k.begin;
-    k.forRange(rest, limit, 1, [&](Value panel) { tiles(panel, 1, row, 1); });
+    k.forRange(rest, limit, 1, [&](Value panel) { oneRow(panel, 1); });
     return Values();
   };
   auto many = [&] {
+    unsigned vectors = k.target.tileVectors;
     k.forRange(k.begin, limit, 1, [&](Value panel) {
-      Value row = k.i64c(0);
-      for (unsigned count : k.target.rowTiles) {
-        Value whole = k.div(k.sub(rows, row), k.i64c(count));
-        Value next = k.add(row, k.mul(whole, k.i64c(count)));
-        k.forRange(row, next, count, [&](Value r) { tiles(panel, 1, r, count); });
-        row = next;
-      }
+      Value first = k.mul(panel, k.i64c(height)), start = panelAt(first);
+      k.forRange(k.i64c(0), k.i64c(height), vectors * kLanes, [&](Value within) {
+        Value part = k.at(start, k.mul(within, k.i64c(weightBytes(type))));
+        Value column = k.add(first, within), row = k.i64c(0);
+        for (unsigned count : k.target.rowTiles) {
+          Value whole = k.div(k.sub(rows, row), k.i64c(count));
+          Value next = k.add(row, k.mul(whole, k.i64c(count)));
+          k.forRange(row, next, count,
+                     [&](Value r) { tile({count, kLanes, vectors, 1, height}, r, column, part); });
+          row = next;
+        }
+      });
     });
     return Values();
   };
@@ -117,7 +123,7 @@ void LinearEmitter::tailPanels() {
         Value whole = k.udiv(k.sub(rows, row), count);
         Value next = k.add(row, k.mul(whole, k.i64c(count)));
         k.forRange(row, next, count,
-                   [&](Value r) { tile({count, lanes, 1, 1}, r, column, panel); });
+                   [&](Value r) { tile({count, lanes, 1, 1, lanes}, r, column, panel); });
         row = next;
       }
     });
@@ -139,7 +145,7 @@ void LinearEmitter::tile(const Tile &shape, Value row, Value column, Value panel
   Values inputs;
   for (unsigned i = 0; i < shape.rows; ++i)
     inputs.push_back(k.at(in, k.mul(k.add(row, k.i64c(i)), inStride)));
-  Value panelBytes = k.mul(ins, k.i64c(int64_t(shape.lanes) * shape.vectors * weightBytes(type)));
+  Value panelBytes = k.mul(ins, k.i64c(int64_t(shape.height) * weightBytes(type)));
   Values sums = accumulate(shape, inputs, panel, panelBytes);
 
   Values biases = k.ifElse(
@@ -170,7 +176,8 @@ void LinearEmitter::tile(const Tile &shape, Value row, Value column, Value panel
 
 Values LinearEmitter::accumulate(const Tile &shape, ArrayRef<Value> inputs, Value panel,
                                  Value panelBytes) {
-  bool decode = shape.rows == 1 && shape.vectors > 1;
+  bool decode = shape.rows == 1 && shape.height == args::kPanelRows;
+  bool prefetch = shape.height == args::kPanelRows;
   Values panels;
   for (unsigned p = 0; p < shape.panels; ++p)
     panels.push_back(k.at(panel, k.mul(panelBytes, k.i64c(p))));
@@ -178,7 +185,7 @@ Values LinearEmitter::accumulate(const Tile &shape, ArrayRef<Value> inputs, Valu
   auto steps = [&](Value depth, ValueRange carried, unsigned count) {
     Values next(carried);
     for (unsigned u = 0; u < count; ++u)
-      step(shape, inputs, panels, u ? k.add(depth, k.i64c(u)) : depth, decode, next);
+      step(shape, inputs, panels, u ? k.add(depth, k.i64c(u)) : depth, prefetch, next);
     return next;
   };
   Value depth = k.i64c(0);
@@ -199,7 +206,7 @@ void LinearEmitter::step(const Tile &shape, ArrayRef<Value> inputs, ArrayRef<Val
   const int64_t vectorBytes = int64_t(shape.lanes) * weightBytes(type);
   Values weights;
   for (Value panel : panels) {
-    Value at = k.at(panel, k.mul(depth, k.i64c(vectorBytes * shape.vectors)));
+    Value at = k.at(panel, k.mul(depth, k.i64c(int64_t(shape.height) * weightBytes(type))));
     for (unsigned v = 0; v < shape.vectors; ++v) {
       Value address = k.at(at, v * vectorBytes);
       weights.push_back(loadWeights(k, type, address, shape.lanes, /*aligned=*/true));

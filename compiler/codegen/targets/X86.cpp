@@ -1,8 +1,8 @@
 // The x86-64 levels of the psABI that code is generated for.
 //
 // Vectors are 16 floats in every kernel: one register on v4, two on v3. Row tiles: 12 rows by 32
-// outputs are 24 of v4's 32 registers, 3 rows are 12 of v3's 16; what is left holds weights and
-// broadcasts.
+// outputs are 24 of v4's 32 registers, 6 rows by 16 outputs are 12 of v3's 16; what is left holds
+// weights and broadcasts.
 #include "compiler/codegen/Target.h"
 
 using namespace coppice;
@@ -20,7 +20,8 @@ static std::vector<Target> makeLevels() {
   Target v3 = level("x86-64-v3", {"avx", "avx2", "bmi", "bmi2", "f16c", "fma", "lzcnt", "movbe",
                                   "popcnt", "sse4.2"});
   v3.vectorBits = 256;
-  v3.rowTiles = {3, 2, 1};
+  v3.rowTiles = {6, 3, 1};
+  v3.tileVectors = 1;
   v3.decodePanels = 2;
 
   Target v4 =
@@ -28,6 +29,7 @@ static std::vector<Target> makeLevels() {
                           "bmi", "bmi2", "f16c", "fma", "lzcnt", "movbe", "popcnt", "sse4.2"});
   v4.vectorBits = 512;
   v4.rowTiles = {12, 6, 3, 1};
+  v4.tileVectors = 2;
   v4.decodePanels = 4;
   return {v3, v4};
 }
