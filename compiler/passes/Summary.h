@@ -10,8 +10,8 @@ namespace coppice {
 
 struct LayerSummary {
   int32_t layer = 0;
-  bool attention = false; // the block is there
-  bool ffn = false;       // the block is there
+  bool attention = false; // the block is there and keeps a head
+  bool ffn = false;       // the block is there and keeps a neuron, or has experts
   int32_t headDim = 0;
   int32_t headsBefore = 0, kvHeadsBefore = 0, neuronsBefore = 0; // as in the checkpoint
   std::vector<int32_t> heads;                                    // query heads kept

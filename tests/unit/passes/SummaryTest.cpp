@@ -1,0 +1,117 @@
+// What a summary says, against numbers counted by hand. The model is that of tests/lit/plan: layer
+// 0 with heads 0, 1 on KV head 0 and head 2 on KV head 1, and 4 neurons; layer 1 the same heads,
+// and experts. Its tensors: e 5x4, q 6x4, k 4x4 (values too), o 4x6, u 4x4 (all of the FFN), r 3x4.
+#include "compiler/passes/Summary.h"
+#include "compiler/passes/Passes.h"
+#include "compiler/plan/ApplyPlan.h"
+#include "mlir/Parser/Parser.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Transforms/Passes.h"
+#include <gtest/gtest.h>
+
+using namespace coppice;
+using List = std::vector<int32_t>;
+
+namespace {
+
+class Summary : public ::testing::Test {
+protected:
+  void SetUp() override {
+    context.loadDialect<lm::LMDialect, mlir::func::FuncDialect>();
+    imported = mlir::parseSourceFile<mlir::ModuleOp>(PASSES_TEST_MODEL, &context);
+    ASSERT_TRUE(imported);
+    module = imported->clone();
+  }
+
+  void mask(const std::string &entries) {
+    llvm::Expected<Plan> plan = parsePlan(
+        R"({"version": 1, "model_type": "llama", "remove": [)" + entries + "]}", "p.json");
+    ASSERT_TRUE(bool(plan)) << llvm::toString(plan.takeError());
+    llvm::Error error = applyPlan(*module, *plan);
+    ASSERT_FALSE(bool(error)) << llvm::toString(std::move(error));
+  }
+
+  void shrink() {
+    mlir::PassManager passes(&context);
+    passes.addPass(createRemoveSkippedBlocks());
+    passes.addPass(createMasksToSelections());
+    passes.addPass(createPropagateSelections());
+    passes.addPass(createRemoveDeadKvHeads());
+    passes.addPass(createPropagateSelections());
+    passes.addPass(createFoldConstants());
+    passes.addPass(mlir::createSymbolDCEPass());
+    passes.addPass(createVerifyUnmasked());
+    ASSERT_TRUE(mlir::succeeded(passes.run(*module)));
+  }
+
+  ModelSummary summary() { return summarize(*imported, *module); }
+
+  mlir::MLIRContext context;
+  mlir::OwningOpRef<mlir::ModuleOp> imported, module;
+};
+
+void expectSame(const LayerSummary &a, const LayerSummary &b) {
+  EXPECT_EQ(a.layer, b.layer);
+  EXPECT_EQ(a.attention, b.attention);
+  EXPECT_EQ(a.ffn, b.ffn);
+  EXPECT_EQ(a.headDim, b.headDim);
+  EXPECT_EQ(a.headsBefore, b.headsBefore);
+  EXPECT_EQ(a.kvHeadsBefore, b.kvHeadsBefore);
+  EXPECT_EQ(a.neuronsBefore, b.neuronsBefore);
+  EXPECT_EQ(a.heads, b.heads);
+  EXPECT_EQ(a.kvHeads, b.kvHeads);
+  EXPECT_EQ(a.neurons, b.neurons);
+}
+
+// Everything is there; a tensor that several linears read counts once.
+TEST_F(Summary, CountsTheWhole) {
+  ModelSummary whole = summary();
+  ASSERT_EQ(whole.layers.size(), 2u);
+  const LayerSummary &layer = whole.layers[0];
+  EXPECT_TRUE(layer.attention && layer.ffn);
+  EXPECT_EQ(layer.headDim, 2);
+  EXPECT_EQ(layer.headsBefore, 3);
+  EXPECT_EQ(layer.kvHeadsBefore, 2);
+  EXPECT_EQ(layer.neuronsBefore, 4);
+  EXPECT_EQ(layer.heads, (List{0, 1, 2}));
+  EXPECT_EQ(layer.kvHeads, (List{0, 1}));
+  EXPECT_EQ(layer.neurons, (List{0, 1, 2, 3}));
+  EXPECT_TRUE(whole.layers[1].ffn);
+  EXPECT_EQ(whole.parameters, 20u + 24 + 16 + 24 + 16 + 12);
+}
+
+// Masked or shrunk, the same heads and neurons are left, in the original's numbers; head 2 takes
+// its KV head along. Shrunk, the tensors are smaller: q 4x4, k 2x4, o 4x4; u is still read whole,
+// by the up projection's columns, in 2 rows; r is gone with its block.
+TEST_F(Summary, IsTheSameMaskedAndShrunk) {
+  mask(R"({"layer": 0, "heads": [2], "neurons": [1, 3]}, {"layer": 1, "whole": true})");
+  ModelSummary masked = summary();
+  shrink();
+  ModelSummary shrunk = summary();
+  EXPECT_EQ(shrunk.layers[0].heads, (List{0, 1}));
+  EXPECT_EQ(shrunk.layers[0].kvHeads, (List{0}));
+  EXPECT_EQ(shrunk.layers[0].neurons, (List{0, 2}));
+  EXPECT_FALSE(shrunk.layers[1].attention || shrunk.layers[1].ffn);
+  EXPECT_EQ(shrunk.layers[1].headsBefore, 3);
+  ASSERT_EQ(masked.layers.size(), shrunk.layers.size());
+  for (size_t i = 0; i < masked.layers.size(); ++i)
+    expectSame(masked.layers[i], shrunk.layers[i]);
+  EXPECT_EQ(masked.parameters, 20u + 24 + 16 + 24 + 16 + 12);
+  EXPECT_EQ(shrunk.parameters, 20u + 16 + 8 + 16 + 8);
+}
+
+// All heads and all neurons: nothing is left of either block, and both summaries say so.
+TEST_F(Summary, SaysWhenNothingIsLeft) {
+  mask(R"({"layer": 0, "heads": ["0-2"], "neurons": ["0-3"]})");
+  ModelSummary masked = summary();
+  shrink();
+  ModelSummary shrunk = summary();
+  EXPECT_FALSE(shrunk.layers[0].attention || shrunk.layers[0].ffn);
+  EXPECT_TRUE(shrunk.layers[0].heads.empty() && shrunk.layers[0].kvHeads.empty() &&
+              shrunk.layers[0].neurons.empty());
+  EXPECT_TRUE(shrunk.layers[1].attention && shrunk.layers[1].ffn);
+  for (size_t i = 0; i < 2; ++i)
+    expectSame(masked.layers[i], shrunk.layers[i]);
+}
+
+} // namespace
