@@ -33,4 +33,6 @@ config.substitutions += [
     ("%shared_models", os.path.abspath(shared)),
     # Debian's own interpreter: it has python3-numpy, whatever else stands first on PATH.
     ("%python", "/usr/bin/python3"),
+    # %exit CODE COMMAND: holds an exit code exactly, which `not` does not.
+    ("%exit", "/usr/bin/python3 " + os.path.join(config.test_source_root, "support/exit_code.py")),
 ]
