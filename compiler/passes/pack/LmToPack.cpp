@@ -52,8 +52,6 @@ public:
     return success();
   }
 
-  unsigned stages = 0, gathers = 0;
-
 private:
   //===--- Row sets ---===//
 
@@ -76,7 +74,6 @@ private:
       return found;
     Value from = buffers[unsigned(RowSet::All)].lookup(value);
     assert(from && set == RowSet::Logits && "a value of the logits set is never read by all rows");
-    ++gathers;
     return mine[value] = stage<pack::GatherOp>(bufferType(value, set), from, IntegerAttr());
   }
   pack::BufferType bufferType(Value value, RowSet set) {
@@ -86,7 +83,6 @@ private:
   template <typename Op, typename... Args> Value stage(Args &&...args) {
     auto op = b.create<Op>(loc, std::forward<Args>(args)...);
     tag(op);
-    ++stages;
     return op.getResult();
   }
   void tag(Operation *op) {
@@ -313,8 +309,6 @@ struct LmToPack : impl::LmToPackBase<LmToPack> {
       Converter converter(func, format);
       if (failed(converter.run()))
         return signalPassFailure();
-      stages += converter.stages;
-      gathered += converter.gathers;
     }
   }
 };

@@ -48,9 +48,6 @@ def LmToPack : Pass<"lm-to-pack", "::mlir::ModuleOp"> {
   let options = [Option<"weights", "weights", "std::string", "\"stored\"",
                         "format of matrices: stored, f32, f16 or bf16">];
   let dependentDialects = ["::coppice::pack::PackDialect"];
-  let statistics = [
-    Statistic<"stages", "stages", "Stages made">,
-    Statistic<"gathered", "gathers", "Buffers reduced to the rows whose logits are wanted">];
 }
 
 def PlanMemory : Pass<"pack-plan-memory", "::mlir::ModuleOp"> {
@@ -69,10 +66,6 @@ def PlanMemory : Pass<"pack-plan-memory", "::mlir::ModuleOp"> {
     %1 = pack.norm rms %0 scale %s : ... {place = 256 : i64} : ... -> !pack.buffer<64, all>
     ```
   }];
-  let statistics = [
-    Statistic<"arenaBytes", "arena-bytes-per-row", "Arena bytes per row of a step">,
-    Statistic<"kvBytes", "kv-bytes-per-position", "KV cache bytes per position">,
-    Statistic<"weightBytes", "weight-bytes", "Bytes of the weight segment">];
 }
 
 #endif // COPPICE_PACK_PASSES

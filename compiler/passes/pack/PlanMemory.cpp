@@ -107,9 +107,6 @@ struct PlanMemory : impl::PlanMemoryBase<PlanMemory> {
     }
     step.setArena(arena.size());
     step.setKv(kv);
-    arenaBytes += arena.size();
-    kvBytes += 4 * kv;
-    weightBytes += weights;
     return success();
   }
 
