@@ -30,7 +30,7 @@ static std::vector<Target> makeLevels() {
   v4.vectorBits = 512;
   v4.rowTiles = {12, 6, 3, 1};
   v4.tileVectors = 2;
-  v4.decodePanels = 4;
+  v4.decodePanels = 2;
   return {v3, v4};
 }
 
