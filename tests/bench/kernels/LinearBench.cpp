@@ -3,56 +3,15 @@
 //
 // A shared machine's memory speed changes from second to second, so every iteration times one pass
 // over the weights by the kernel and one plain read of them, and the ratio is of paired medians.
-#include "compiler/codegen/CodeImage.h"
+#include "Support.h"
 #include "compiler/codegen/KernelArgs.h"
-#include "coppice/kernel_abi.h"
-#include <algorithm>
 #include <benchmark/benchmark.h>
-#include <cstring>
-#include <ctime>
-#include <map>
-#include <sys/mman.h>
-#include <vector>
 
 using namespace coppice;
+using namespace coppice::bench;
 
 namespace {
 typedef float Floats __attribute__((vector_size(32)));
-
-/// This thread's own time: what else the machine runs does not count.
-double seconds() {
-  timespec now;
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-  return double(now.tv_sec) + 1e-9 * double(now.tv_nsec);
-}
-
-/// Memory in huge pages where the system gives them, touched.
-uint8_t *allocate(size_t bytes) {
-  size_t size = (bytes + (2 << 20) - 1) >> 21 << 21;
-  void *p =
-      mmap(nullptr, size + (2 << 20), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (p == MAP_FAILED)
-    abort();
-  auto *aligned = reinterpret_cast<uint8_t *>((uintptr_t(p) + (2 << 20) - 1) >> 21 << 21);
-  madvise(aligned, size, MADV_HUGEPAGE);
-  for (size_t i = 0; i < size; i += 4)
-    reinterpret_cast<float &>(aligned[i]) = float(i % 97) * 0.001f;
-  return aligned;
-}
-
-coppice_kernel kernelOf(const std::string &name, const std::string &target) {
-  static std::map<std::string, coppice_kernel> known;
-  coppice_kernel &kernel = known[name + target];
-  if (kernel)
-    return kernel;
-  CodeImage image = llvm::cantFail(generateCode({name}, llvm::cantFail(resolveTarget(target))));
-  void *code =
-      mmap(nullptr, image.bytes.size(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  memcpy(code, image.bytes.data(), image.bytes.size());
-  mprotect(code, image.bytes.size(), PROT_READ | PROT_EXEC);
-  kernel = reinterpret_cast<coppice_kernel>(static_cast<uint8_t *>(code) + image.kernels[0].offset);
-  return kernel;
-}
 
 /// A plain read of the bytes, eight registers wide, prefetching as far ahead as the kernels do.
 __attribute__((target("avx2"), noinline)) float readAll(const uint8_t *from, size_t bytes) {
@@ -113,11 +72,6 @@ struct Bench {
   }
 };
 
-double median(std::vector<double> values) {
-  std::nth_element(values.begin(), values.begin() + values.size() / 2, values.end());
-  return values[values.size() / 2];
-}
-
 void decode(benchmark::State &state, const std::string &format, const std::string &target) {
   Bench bench(format, target, state.range(0), state.range(1), 1);
   std::vector<double> kernels, reads, ratios;
@@ -172,7 +126,11 @@ void peak(benchmark::State &state) {
   state.counters["GFLOPS"] = median(rates);
 }
 
-void registerAll() {
+} // namespace
+
+void registerAttention();
+
+static void registerLinear() {
   std::string native = llvm::cantFail(resolveTarget("native")).name;
   for (const Target &target : x86Targets()) {
     for (const char *format : {"f32", "f16", "bf16"}) {
@@ -196,13 +154,12 @@ void registerAll() {
   if (native == "x86-64-v4")
     benchmark::RegisterBenchmark("fma_peak", peak);
 }
-} // namespace
-
 int main(int argc, char **argv) {
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv))
     return 2;
-  registerAll();
+  registerLinear();
+  registerAttention();
   benchmark::RunSpecifiedBenchmarks();
   return 0;
 }

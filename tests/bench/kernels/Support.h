@@ -1,0 +1,56 @@
+// What the kernel benchmarks share: memory, time, and kernels generated on demand.
+#pragma once
+#include "compiler/codegen/CodeImage.h"
+#include "coppice/kernel_abi.h"
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+#include <ctime>
+#include <map>
+#include <string>
+#include <sys/mman.h>
+#include <vector>
+
+namespace coppice::bench {
+
+/// This thread's own time: what else the machine runs does not count.
+inline double seconds() {
+  timespec now;
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return double(now.tv_sec) + 1e-9 * double(now.tv_nsec);
+}
+
+/// Memory in huge pages where the system gives them, touched.
+inline uint8_t *allocate(size_t bytes) {
+  size_t size = (bytes + (2 << 20) - 1) >> 21 << 21;
+  void *p =
+      mmap(nullptr, size + (2 << 20), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (p == MAP_FAILED)
+    abort();
+  auto *aligned = reinterpret_cast<uint8_t *>((uintptr_t(p) + (2 << 20) - 1) >> 21 << 21);
+  madvise(aligned, size, MADV_HUGEPAGE);
+  for (size_t i = 0; i < size; i += 4)
+    reinterpret_cast<float &>(aligned[i]) = float(i % 97) * 0.001f;
+  return aligned;
+}
+
+inline coppice_kernel kernelOf(const std::string &name, const std::string &target) {
+  static std::map<std::string, coppice_kernel> known;
+  coppice_kernel &kernel = known[name + target];
+  if (kernel)
+    return kernel;
+  CodeImage image = llvm::cantFail(generateCode({name}, llvm::cantFail(resolveTarget(target))));
+  void *code =
+      mmap(nullptr, image.bytes.size(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  memcpy(code, image.bytes.data(), image.bytes.size());
+  mprotect(code, image.bytes.size(), PROT_READ | PROT_EXEC);
+  kernel = reinterpret_cast<coppice_kernel>(static_cast<uint8_t *>(code) + image.kernels[0].offset);
+  return kernel;
+}
+
+inline double median(std::vector<double> values) {
+  std::nth_element(values.begin(), values.begin() + values.size() / 2, values.end());
+  return values[values.size() / 2];
+}
+
+} // namespace coppice::bench
