@@ -10,6 +10,12 @@ config.suffixes = [".mlir", ".test"]
 config.excludes = ["Inputs", "unit", "golden", "models", "support", "bench"]
 config.test_source_root = os.path.dirname(__file__)
 config.test_exec_root = os.path.join(config.coppice_obj, "lit")
+# lit -D roundtrip=1: everything that coppice-opt reads is printed, read again and compared first.
+if lit_config.params.get("roundtrip"):
+    config.name += "-roundtrip"
+    config.test_exec_root += "-roundtrip"
+    config.suffixes = [".mlir"]
+    config.substitutions.append((r"\bcoppice-opt\b", "coppice-opt --verify-roundtrip"))
 
 path = [config.coppice_bin, config.llvm_bin, config.environment.get("PATH", os.environ["PATH"])]
 config.environment["PATH"] = os.pathsep.join(path)

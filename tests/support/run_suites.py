@@ -1,7 +1,8 @@
 """Run every test suite of a build and sum them: `tools/dev test` calls this.
 
-Suites are BUILD/bin/coppice-*-tests (GoogleTest) and lit over BUILD/tests. Each prints one summary
-line, a failing one its output too. The last line is `N passed, N failed`, with `, N skipped` where
+Suites are BUILD/bin/coppice-*-tests (GoogleTest), and lit over BUILD/tests: as it is, and its .mlir
+files once more with all they read printed and read again. Each prints one summary line, a failing
+one its output too. The last line is `N passed, N failed`, with `, N skipped` where
 some were. The exit code is 1 if a test failed or if none ran.
 """
 
@@ -28,13 +29,19 @@ class Result:
         text = f"{self.passed} passed, {self.failed} failed"
         return text + (f", {self.skipped} skipped" if self.skipped else "")
 
-    def show(self):
+    def show(self, filtered):
+        if filtered and self.passed + self.failed + self.skipped == 0:
+            return
+        if not filtered and self.passed + self.failed == 0:
+            # Tests that are not found, or all switched off, would pass unseen.
+            self.output += f"\n{self.name}: no test ran\n"
+            self.failed = 1
         if self.failed:
             print(self.output.rstrip())
         else:
             # Random tests name their seed, so that a run can be repeated.
             for line in self.output.splitlines():
-                if line.lower().startswith("seed"):
+                if line.lower().startswith(("seed", "coppice_seed")):
                     print(f"{self.name}: {line}")
         print(f"{self.name}: {self.counts()} ({self.seconds:.1f} s)", flush=True)
 
@@ -83,15 +90,15 @@ def run_gtest(executable, text_filter, folder):
     return result
 
 
-def run_lit(lit, build, text_filter, folder, jobs):
-    report_path = os.path.join(folder, "lit.json")
-    command = [sys.executable, lit, "-v", "-j", str(jobs), "--output", report_path,
+def run_lit(name, flags, lit, build, text_filter, folder, jobs):
+    report_path = os.path.join(folder, name + ".json")
+    command = [sys.executable, lit, "-v", "-j", str(jobs), "--output", report_path, *flags,
                os.path.join(build, "tests")]
     if text_filter:
         command += ["--filter", text_filter, "--allow-empty-runs"]
     start = time.monotonic()
     code, output = run(command)
-    result = Result("lit", output=output, seconds=time.monotonic() - start)
+    result = Result(name, output=output, seconds=time.monotonic() - start)
     for test in (read_json(report_path) or {}).get("tests", []):
         if test["code"] in ("PASS", "FLAKYPASS", "XFAIL"):
             result.passed += 1
@@ -100,7 +107,7 @@ def run_lit(lit, build, text_filter, folder, jobs):
         elif test["code"] != "EXCLUDED":
             result.failed += 1
     if code != 0 and result.failed == 0:
-        result.output += f"\nlit: exit code {code}\n"
+        result.output += f"\n{name}: exit code {code}\n"
         result.failed = 1
     return result
 
@@ -120,9 +127,10 @@ def main():
             started = [pool.submit(run_gtest, e, args.filter, folder) for e in executables]
             for future in started:
                 results.append(future.result())
-                results[-1].show()
-        results.append(run_lit(args.lit, args.build, args.filter, folder, jobs))
-        results[-1].show()
+                results[-1].show(bool(args.filter))
+        for name, flags in (("lit", []), ("lit-roundtrip", ["-D", "roundtrip=1"])):
+            results.append(run_lit(name, flags, args.lit, args.build, args.filter, folder, jobs))
+            results[-1].show(bool(args.filter))
 
     passed, failed, skipped = (sum(getattr(r, k) for r in results)
                                for k in ("passed", "failed", "skipped"))
