@@ -36,6 +36,7 @@ config.substitutions += [
     ("%models", os.path.join(config.test_source_root, "models")),
     ("%golden", os.path.join(config.test_source_root, "golden")),
     ("%support", os.path.join(config.test_source_root, "support")),
+    ("%tools", config.coppice_bin),
     ("%shared_models", os.path.abspath(shared)),
     # Debian's own interpreter: it has python3-numpy, whatever else stands first on PATH.
     ("%python", "/usr/bin/python3"),
