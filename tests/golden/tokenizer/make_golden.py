@@ -47,11 +47,22 @@ def save(tokenizer, name):
     tokenizer.save(os.path.join(MODELS, name, "tokenizer.json"), pretty=False)
 
 
-def train_bytes(name, pre_tokenizer, size, special, post=None, added=(), alphabet=True, **settings):
+def edit(name, words=(), merges=()):
+    """Adds words that no merge leads to, and merges at the lowest ranks, to the saved tokenizer."""
+    path = os.path.join(MODELS, name, "tokenizer.json")
+    data = json.load(open(path, encoding="utf-8"))
+    vocabulary = data["model"]["vocab"]
+    for word in [*words, *(word for pair in merges for word in (*pair, "".join(pair)))]:
+        vocabulary.setdefault(word, len(vocabulary))
+    data["model"]["merges"] = [list(pair) for pair in merges] + data["model"]["merges"]
+    json.dump(data, open(path, "w", encoding="utf-8"), ensure_ascii=False, separators=(",", ":"))
+
+
+def train_bytes(name, pre_tokenizer, size, special, post=None, added=(), alphabet=True, limit=None, **settings):
     tokenizer = Tokenizer(models.BPE(**settings))
     tokenizer.pre_tokenizer = pre_tokenizer
     trainer = trainers.BpeTrainer(
-        vocab_size=size, special_tokens=special, show_progress=False,
+        vocab_size=size, special_tokens=special, show_progress=False, limit_alphabet=limit or 1000,
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet() if alphabet else [])
     tokenizer.train_from_iterator(strings()[::2], trainer)
     tokenizer.decoder = decoders.ByteLevel()
@@ -95,8 +106,11 @@ def train():
                AddedToken("solo", single_word=True), AddedToken("two words"),
                AddedToken("[TOK]", lstrip=True, rstrip=True), AddedToken("ENDé", normalized=False),
                AddedToken("aaaaa"), AddedToken("aaa")])
-    train_bytes("gaps", byte_level(add_prefix_space=False), 300, ["<unk>", "</s>"], alphabet=False,
-                unk_token="<unk>", fuse_unk=True)
+    # Digits and spaces that would merge, were they not cut apart before.
+    numbers = [("1", "2"), ("12", "3"), ("Ġ", "1"), ("Ġ", "12")]
+    train_bytes("gaps", pre_tokenizers.Sequence([pre_tokenizers.Digits(), byte_level(add_prefix_space=False)]),
+                300, ["<unk>", "</s>"], alphabet=False, limit=120, unk_token="<unk>", fuse_unk=True)
+    edit("gaps", merges=numbers)
     train_bytes("dropped", byte_level(add_prefix_space=False, use_regex=False), 200, [], alphabet=False)
 
     def begin(tokenizer):
@@ -110,13 +124,8 @@ def train():
         pre_tokenizers.Sequence([pre_tokenizers.Split(Regex(LLAMA3), "isolated"),
                                  byte_level(add_prefix_space=False, use_regex=False)]),
         520, ["<|begin_of_text|>", "<|eot|>"], post=begin, ignore_merges=True)
-    # A word that no merge leads to: ignore_merges must find it.
-    path = os.path.join(MODELS, "llama3", "tokenizer.json")
-    data = json.load(open(path, encoding="utf-8"))
-    vocabulary = data["model"]["vocab"]
-    for word in ["Ġtokenization", "Ġ12", "123", "ĊĊĊĊ", "ä¸ĸçķĮ"]:
-        vocabulary.setdefault(word, len(vocabulary))
-    json.dump(data, open(path, "w", encoding="utf-8"), ensure_ascii=False, separators=(",", ":"))
+    # Words that ignore_merges must find.
+    edit("llama3", words=["Ġtokenization", "Ġ12", "123", "ĊĊĊĊ", "ä¸ĸçķĮ"])
     train_bytes(
         "qwen2",
         pre_tokenizers.Sequence([pre_tokenizers.Split(Regex(QWEN2), "isolated"),
@@ -126,6 +135,7 @@ def train():
         "digits",
         pre_tokenizers.Sequence([pre_tokenizers.Digits(individual_digits=True), byte_level(add_prefix_space=False)]),
         420, ["<|eot|>"])
+    edit("digits", merges=numbers)
 
     sentence = decoders.Sequence([decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(),
                                   decoders.Strip(" ", 1, 0)])
@@ -133,7 +143,8 @@ def train():
         "sentence", 700, BYTES, decoder=sentence, fuse_unk=True,
         normalizer=normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")]),
         added=[AddedToken("solo", single_word=True), AddedToken("two words"), AddedToken("<end>", rstrip=True),
-               AddedToken("<mark>", lstrip=True, normalized=False), AddedToken("[TOK]", special=True, normalized=False)])
+               AddedToken("<mark>", lstrip=True, normalized=False), AddedToken("[TOK]", special=True, normalized=False),
+               AddedToken("<0x+5>", normalized=False)])
     train_chars("first", 600, BYTES, decoder=sentence,
                 pre_tokenizer=pre_tokenizers.Metaspace(prepend_scheme="first", split=False),
                 added=[AddedToken("<mark>", lstrip=True), AddedToken("solo", single_word=True, normalized=False)])

@@ -218,6 +218,23 @@ TEST(TokenizerJson, Metaspace) {
   with(R"("prepend_scheme": "always")", "pre_tokenizer.replacement is missing");
 }
 
+// Metaspace as a decoder: the first token's spaces are dropped, unless none are ever prepended.
+TEST(TokenizerJson, MetaspaceDecoder) {
+  for (bool never : {false, true}) {
+    std::string text = sentence;
+    size_t at = text.find("\"decoder\": "), end = text.find("\"model\": ");
+    text.replace(at, end - at,
+                 std::string(R"("decoder": {"type": "Metaspace", "replacement": "▁", )") +
+                     R"("prepend_scheme": ")" + (never ? "never" : "first") + "\"}, ");
+    Folder folder;
+    folder.write("tokenizer.json", text);
+    auto tokenizer = load(folder.path());
+    ASSERT_TRUE(tokenizer);
+    EXPECT_EQ(tokenizer->decode({3, 3}), never ? " a a" : "a a");
+    EXPECT_EQ(tokenizer->stream({1, 1, 2}), never ? "  a" : " a");
+  }
+}
+
 // Characters beyond the first plane, escaped as JSON's surrogate pairs, are what they are.
 TEST(TokenizerJson, EscapedPairs) {
   Folder folder;

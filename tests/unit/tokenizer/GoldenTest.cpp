@@ -5,6 +5,7 @@
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/JSON.h"
+#include <cstdlib>
 #include <gtest/gtest.h>
 
 namespace {
@@ -124,7 +125,9 @@ INSTANTIATE_TEST_SUITE_P(
 
 // A real Llama tokenizer, which the repository may not hold: only its ids are here.
 TEST(TokenizerFiles, Stories260k) {
-  std::string folder = COPPICE_TESTS "/../../shared/models/stories260k";
+  const char *models = getenv("COPPICE_MODELS");
+  std::string folder =
+      std::string(models ? models : COPPICE_TESTS "/../../shared/models") + "/stories260k";
   if (!llvm::sys::fs::exists(folder + "/tokenizer.json"))
     GTEST_SKIP() << folder << " is not here";
   checkGolden("stories260k", folder);

@@ -50,6 +50,9 @@ TEST(Words, Llama3) {
             (Words{"\u3000世界", " \n \n", " ", " y"}));
   EXPECT_EQ(wordsOf(COPPICE_WORDS_LLAMA3, "(abc) #1\r\n"), (Words{"(abc", ")", " #", "1", "\r\n"}));
   EXPECT_EQ(wordsOf(COPPICE_WORDS_LLAMA3, "'re'x ''s"), (Words{"'re", "'x", " ''", "s"}));
+  EXPECT_EQ(wordsOf(COPPICE_WORDS_LLAMA3, "'ſe"), (Words{"'ſ", "e"}));
+  // Anything but a newline joins the letters behind it.
+  EXPECT_EQ(wordsOf(COPPICE_WORDS_LLAMA3, "\tx\nx"), (Words{"\tx", "\n", "x"}));
 }
 
 TEST(Words, Qwen2) {
