@@ -79,6 +79,22 @@ TEST(CodeImage, RefusesWritableData) {
   EXPECT_EQ(error, "internal error: generated code has writable data in section .data");
 }
 
+// Loops that fill and copy stay loops: no call of memset or memcpy is made up for them.
+TEST(CodeImage, MakesUpNoCalls) {
+  auto image = imageOf([](KernelBuilder &k, mlir::ModuleOp) {
+    mlir::Value zero = k.f32c(0);
+    k.forRange(k.begin, k.end, 1,
+               [&](mlir::Value i) { k.store(zero, k.element(k.frame, i, k.f32)); });
+    mlir::Value copy = k.create<mlir::LLVM::AllocaOp>(k.ptr, k.f32, k.i64c(256));
+    k.forRange(k.i64c(0), k.i64c(256), 1, [&](mlir::Value i) {
+      k.store(k.load(k.f32, k.element(k.frame, i, k.f32)), k.element(copy, i, k.f32));
+    });
+    mlir::Value pick = k.load(k.f32, k.element(copy, k.begin, k.f32));
+    k.store(pick, k.frame);
+  });
+  EXPECT_TRUE(bool(image)) << llvm::toString(image.takeError());
+}
+
 // Garbage instead of an object is an error and not a crash.
 TEST(CodeImage, RefusesWhatIsNoObject) {
   std::vector<char> garbage(100, 'x');

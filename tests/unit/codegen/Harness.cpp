@@ -21,8 +21,8 @@ Guarded::Guarded(size_t bytes, Flush flush) : bytes(bytes) {
   if (mapping == MAP_FAILED ||
       (body && mprotect(mapping + kPage, body, PROT_READ | PROT_WRITE) != 0))
     abort();
-  size_t aligned = (bytes + 63) / 64 * 64;
-  start = mapping + kPage + (flush == Flush::End ? body - aligned : 0);
+  size_t taken = flush == Flush::Exact ? bytes : (bytes + 63) / 64 * 64;
+  start = mapping + kPage + (flush == Flush::Begin ? 0 : body - taken);
   float nan = std::numeric_limits<float>::quiet_NaN();
   for (size_t i = 0; i < body; i += 4)
     memcpy(mapping + kPage + i, &nan, 4);

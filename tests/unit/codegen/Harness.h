@@ -16,9 +16,11 @@
 
 namespace coppice::test {
 
-enum class Flush { End, Begin };
+// Exact: the weight segment ends at the guard to the byte, its begin aligned to no more than its
+// size; for kernels that assume no more of it than aligned elements.
+enum class Flush { End, Begin, Exact };
 
-/// Anonymous memory of a given size between two inaccessible pages, 64-byte aligned.
+/// Anonymous memory of a given size between two inaccessible pages, 64-byte aligned unless Exact.
 class Guarded {
 public:
   Guarded(size_t bytes, Flush flush);

@@ -26,7 +26,7 @@ std::vector<float> runEverywhere(const std::string &kernel, const Weights &weigh
                                  std::function<std::vector<uint32_t>(Step &)> args) {
   std::vector<float> first;
   for (const std::string &target : runnableTargets())
-    for (Flush flush : {Flush::End, Flush::Begin}) {
+    for (Flush flush : {Flush::Exact, Flush::Begin}) {
       Step step(weights, rows, widths, flush);
       prepare(step);
       uint64_t cut = rows / 3;
