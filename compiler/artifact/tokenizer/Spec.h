@@ -54,8 +54,9 @@ struct Spec {
   TokenizerTables settings;
 };
 
-/// Both fill `spec`, whose `file` they set.
+/// These fill `spec`, whose `file` they set.
 llvm::Error readTokenizerJson(llvm::StringRef path, Spec &spec);
+llvm::Error readTokenizerJson(const llvm::json::Value &json, llvm::StringRef path, Spec &spec);
 llvm::Error readVocabMerges(llvm::StringRef directory, Spec &spec);
 
 /// Parts of tokenizer.json that say how text is cut and put together (Steps.cpp).

@@ -2,6 +2,7 @@
 // left symbol, added tokens in order of their texts. Every id is checked here.
 #include "compiler/artifact/tokenizer/Spec.h"
 #include "compiler/import/Files.h"
+#include "compiler/import/Json.h"
 #include "llvm/ADT/DenseMap.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringSet.h"
@@ -13,27 +14,34 @@ namespace coppice::tokenizer {
 using llvm::Error, llvm::Expected, llvm::StringRef;
 
 // Bytes that are printable in Latin-1 stand for themselves; the others, in order, for U+0100 on.
-static bool isPlain(unsigned byte) {
+static constexpr bool isPlain(unsigned byte) {
   return (byte >= '!' && byte <= '~') || (byte >= 0xA1 && byte <= 0xAC) || byte >= 0xAE;
 }
 
-uint32_t charOfByte(uint8_t byte) {
-  if (isPlain(byte))
-    return byte;
-  uint32_t code = 256;
-  for (unsigned other = 0; other < byte; ++other)
-    code += !isPlain(other);
-  return code;
-}
+namespace {
 
-int byteOfChar(uint32_t code) {
-  if (code < 256)
-    return isPlain(code) ? int(code) : -1;
-  for (unsigned byte = 0; byte < 256; ++byte)
-    if (charOfByte(uint8_t(byte)) == code)
-      return int(byte);
-  return -1;
-}
+struct ByteChars {
+  uint16_t ofByte[256] = {};
+  int16_t toByte[512] = {}; // -1: no byte
+
+  constexpr ByteChars() {
+    for (int16_t &byte : toByte)
+      byte = -1;
+    uint16_t next = 256;
+    for (unsigned byte = 0; byte < 256; ++byte) {
+      ofByte[byte] = isPlain(byte) ? uint16_t(byte) : next++;
+      toByte[ofByte[byte]] = int16_t(byte);
+    }
+  }
+};
+
+constexpr ByteChars byteChars;
+
+} // namespace
+
+uint32_t charOfByte(uint8_t byte) { return byteChars.ofByte[byte]; }
+
+int byteOfChar(uint32_t code) { return code < 512 ? byteChars.toByte[code] : -1; }
 
 /// The next character of UTF-8 text, which parseJson and the vocabulary reader have checked.
 static uint32_t nextChar(StringRef &text) {
@@ -328,4 +336,15 @@ coppice::compileTokenizer(llvm::StringRef modelDir, int64_t vocabulary) {
   if (!tables)
     return tables.takeError();
   return std::move(*tables);
+}
+
+llvm::Expected<coppice::TokenizerTables>
+coppice::compileTokenizerJson(llvm::StringRef text, llvm::StringRef file, int64_t vocabulary) {
+  llvm::Expected<llvm::json::Value> json = parseJson(text, file);
+  if (!json)
+    return json.takeError();
+  tokenizer::Spec spec;
+  if (llvm::Error error = tokenizer::readTokenizerJson(*json, file, spec))
+    return std::move(error);
+  return tokenizer::makeTables(spec, vocabulary);
 }

@@ -39,6 +39,10 @@ struct TokenizerTables {
 llvm::Expected<std::optional<TokenizerTables>> compileTokenizer(llvm::StringRef modelDir,
                                                                 int64_t vocabulary);
 
+/// The same of the text of a tokenizer.json; `file` is only for messages.
+llvm::Expected<TokenizerTables> compileTokenizerJson(llvm::StringRef text, llvm::StringRef file,
+                                                     int64_t vocabulary);
+
 /// The tables as a finished FlatBuffer of runtime/schema/tokenizer.fbs.
 std::vector<uint8_t> buildTokenizer(const TokenizerTables &tables);
 

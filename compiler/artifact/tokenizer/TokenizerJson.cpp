@@ -147,13 +147,17 @@ static Error readAddedTokens(const Field &tokens, Spec &spec) {
 }
 
 Error readTokenizerJson(StringRef path, Spec &spec) {
-  spec.file = path.str();
   Expected<llvm::json::Value> json = readJsonFile(path);
   if (!json)
     return json.takeError();
-  Field root{&*json, spec.file, ""};
-  if (!json->getAsObject())
-    return fieldError(path, "the file", "holds " + quoteJson(*json) + "; it must hold an object");
+  return readTokenizerJson(*json, path, spec);
+}
+
+Error readTokenizerJson(const llvm::json::Value &json, StringRef path, Spec &spec) {
+  spec.file = path.str();
+  Field root{&json, spec.file, ""};
+  if (!json.getAsObject())
+    return fieldError(path, "the file", "holds " + quoteJson(json) + "; it must hold an object");
   if (root["version"].value) {
     Expected<std::string> version = root["version"].string();
     if (!version)

@@ -5,6 +5,7 @@
 #include "compiler/import/Json.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/StringSet.h"
 
 namespace coppice::tokenizer {
 
@@ -51,6 +52,7 @@ private:
   StringRef directory;
   Spec &spec;
   OptionalFile config, specials, extra;
+  llvm::StringSet<> seen; // texts of spec.added
 };
 
 } // namespace
@@ -114,9 +116,8 @@ Expected<AddedToken> Reader::readToken(const Field &field, bool special) const {
 Error Reader::add(const Field &field, AddedToken token) {
   if (token.content.empty())
     return field.error("is an empty token");
-  for (const AddedToken &other : spec.added)
-    if (other.content == token.content)
-      return Error::success();
+  if (!seen.insert(token.content).second)
+    return Error::success();
   auto id = spec.idOf.find(token.content);
   if (id == spec.idOf.end()) {
     Field given = extra.root()[token.content];
@@ -158,6 +159,7 @@ Error Reader::readSpecialTokens() {
         return decoder[key].error("is \"" + token->content + "\", whose id in vocab.json is " +
                                   llvm::Twine(known->second));
       token->id = id;
+      seen.insert(token->content);
       spec.added.push_back(std::move(*token));
     }
   }
