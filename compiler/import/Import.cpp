@@ -22,17 +22,22 @@ llvm::Expected<const llvm::json::Object *> asObject(const llvm::json::Value &val
                                  quoteJson(value));
 }
 
+/// A file of the model's folder, as JSON; nothing if there is none.
+using ReadFile = llvm::function_ref<llvm::Expected<std::optional<llvm::json::Value>>(
+    llvm::StringRef name, llvm::StringRef path)>;
+
 /// The end tokens of generation_config.json, if the folder has one and it names any. The rest of
 /// that file is about sampling, and not read.
-llvm::Expected<std::optional<std::vector<int32_t>>> readGenerationConfig(llvm::StringRef directory,
-                                                                         int64_t vocab) {
-  std::string path = joinPath(directory, "generation_config.json");
-  if (!fileExists(path))
-    return std::nullopt;
-  llvm::Expected<llvm::json::Value> value = readJsonFile(path);
+llvm::Expected<std::optional<std::vector<int32_t>>>
+readGenerationConfig(llvm::StringRef directory, ReadFile readFile, int64_t vocab) {
+  constexpr llvm::StringLiteral name = "generation_config.json";
+  std::string path = joinPath(directory, name);
+  auto value = readFile(name, path);
   if (!value)
     return value.takeError();
-  auto object = asObject(*value, path);
+  if (!*value)
+    return std::nullopt;
+  auto object = asObject(**value, path);
   if (!object)
     return object.takeError();
   llvm::json::Object tokens;
@@ -43,6 +48,19 @@ llvm::Expected<std::optional<std::vector<int32_t>>> readGenerationConfig(llvm::S
   if (llvm::Error error = reader.finish())
     return std::move(error);
   return ids;
+}
+
+/// "; did you mean ..." if a supported model type is spelt almost like `name`.
+std::string nearestModelType(llvm::StringRef name) {
+  constexpr unsigned furthest = 2;
+  std::pair<unsigned, llvm::StringRef> best = {furthest + 1, ""};
+  for (llvm::StringRef known : supportedModelTypes()) {
+    // A distance as long as the name itself is no likeness.
+    unsigned distance = name.trim().edit_distance_insensitive(known, true, furthest);
+    if (distance < std::min<size_t>(best.first, known.size() - 1))
+      best = {distance, known};
+  }
+  return best.second.empty() ? "" : "; did you mean \"" + best.second.str() + "\"?";
 }
 
 void setAttributes(ImportedModel &model) {
@@ -58,25 +76,14 @@ void setAttributes(ImportedModel &model) {
     module->setAttr("lm.position_limit", builder.getI32IntegerAttr(*model.positionLimit));
 }
 
-} // namespace
-
-llvm::ArrayRef<const Family *> families() { return all; }
-
-std::vector<llvm::StringRef> supportedModelTypes() {
-  std::vector<llvm::StringRef> names;
-  for (const Family *family : families())
-    names.push_back(family->modelType);
-  return names;
-}
-
-llvm::Expected<ImportedModel> importModel(llvm::StringRef directory, const Checkpoint &checkpoint,
-                                          MLIRContext &context) {
+llvm::Expected<ImportedModel> importFrom(llvm::StringRef directory, ReadFile readFile,
+                                         const Checkpoint &checkpoint, MLIRContext &context) {
   context.loadDialect<func::FuncDialect, lm::LMDialect>();
   std::string path = joinPath(directory, "config.json");
-  llvm::Expected<llvm::json::Value> value = readJsonFile(path);
+  auto value = readFile("config.json", path);
   if (!value)
     return value.takeError();
-  auto object = asObject(*value, path);
+  auto object = asObject(**value, path);
   if (!object)
     return object.takeError();
 
@@ -88,7 +95,8 @@ llvm::Expected<ImportedModel> importModel(llvm::StringRef directory, const Check
   if (family == families().end()) {
     config.fail("model_type", (config.has("model_type") ? "is not supported" : "is missing") +
                                   llvm::Twine("; supported are: ") +
-                                  llvm::join(supportedModelTypes(), ", "));
+                                  llvm::join(supportedModelTypes(), ", ") +
+                                  nearestModelType(model.modelType));
     return config.finish();
   }
 
@@ -102,7 +110,7 @@ llvm::Expected<ImportedModel> importModel(llvm::StringRef directory, const Check
   if (llvm::Error error = (*family)->build(config, graph, model))
     return std::move(error);
 
-  auto more = readGenerationConfig(directory, vocab);
+  auto more = readGenerationConfig(directory, readFile, vocab);
   if (!more)
     return more.takeError();
   if (!eos && !*more)
@@ -123,6 +131,47 @@ llvm::Expected<ImportedModel> importModel(llvm::StringRef directory, const Check
                                    ": the imported graph is not valid; this is an error in "
                                    "coppice, please report it");
   return model;
+}
+
+} // namespace
+
+llvm::ArrayRef<const Family *> families() { return all; }
+
+std::vector<llvm::StringRef> supportedModelTypes() {
+  std::vector<llvm::StringRef> names;
+  for (const Family *family : families())
+    names.push_back(family->modelType);
+  return names;
+}
+
+llvm::Expected<ImportedModel> importModel(llvm::StringRef directory, const Checkpoint &checkpoint,
+                                          MLIRContext &context) {
+  return importFrom(
+      directory,
+      [](llvm::StringRef name,
+         llvm::StringRef path) -> llvm::Expected<std::optional<llvm::json::Value>> {
+        // Without a config.json the reader says so; the other file may be missing.
+        if (name != "config.json" && !fileExists(path))
+          return std::nullopt;
+        return readJsonFile(path);
+      },
+      checkpoint, context);
+}
+
+llvm::Expected<ImportedModel> importModelText(llvm::StringRef directory, llvm::StringRef config,
+                                              std::optional<llvm::StringRef> generationConfig,
+                                              const Checkpoint &checkpoint, MLIRContext &context) {
+  return importFrom(
+      directory,
+      [&](llvm::StringRef name,
+          llvm::StringRef path) -> llvm::Expected<std::optional<llvm::json::Value>> {
+        std::optional<llvm::StringRef> text =
+            name == "config.json" ? std::optional(config) : generationConfig;
+        if (!text)
+          return std::nullopt;
+        return parseJson(*text, path);
+      },
+      checkpoint, context);
 }
 
 } // namespace coppice

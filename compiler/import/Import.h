@@ -34,6 +34,13 @@ struct ImportedModel {
 llvm::Expected<ImportedModel> importModel(llvm::StringRef directory, const Checkpoint &checkpoint,
                                           mlir::MLIRContext &context);
 
+/// The same with the texts of config.json and generation_config.json (if there is one) at hand;
+/// `directory` is only for messages.
+llvm::Expected<ImportedModel> importModelText(llvm::StringRef directory, llvm::StringRef config,
+                                              std::optional<llvm::StringRef> generationConfig,
+                                              const Checkpoint &checkpoint,
+                                              mlir::MLIRContext &context);
+
 /// The model types that importModel knows, for messages.
 std::vector<llvm::StringRef> supportedModelTypes();
 
