@@ -1,0 +1,140 @@
+// See InspectContents.h. The file is verified by the runtime's own checks first.
+#include "compiler/artifact/InspectContents.h"
+#include "compiler/artifact/IndexSets.h"
+#include "compiler/artifact/WeightStream.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/MathExtras.h"
+#include <map>
+
+using namespace coppice;
+using namespace coppice::inspect;
+
+std::vector<std::pair<uint32_t, uint32_t>> KeptSet::ranges() const {
+  std::vector<std::pair<uint32_t, uint32_t>> result;
+  for (uint32_t number : kept) {
+    if (!result.empty() && result.back().second + 1 == number)
+      result.back().second = number;
+    else
+      result.push_back({number, number});
+  }
+  return result;
+}
+
+std::vector<uint8_t> KeptSet::shares(uint32_t cells, uint8_t levels) const {
+  assert(cells <= before && "a cell for less than one number");
+  std::vector<uint32_t> counts(cells);
+  // Cell c holds the numbers n with n * cells / before = c.
+  for (uint32_t number : kept)
+    ++counts[uint64_t(number) * cells / before];
+  std::vector<uint8_t> result;
+  for (uint64_t cell = 0; cell < cells; ++cell) {
+    uint64_t first = llvm::divideCeil(cell * before, cells);
+    uint64_t width = llvm::divideCeil((cell + 1) * before, cells) - first;
+    uint64_t count = counts[cell];
+    if (count == 0 || count == width)
+      result.push_back(count ? levels : 0);
+    else
+      result.push_back(uint8_t(std::clamp<uint64_t>(count * levels / width, 1, levels - 1)));
+  }
+  return result;
+}
+
+uint32_t LayerShape::headsPerKvHead() const {
+  if (!kvHeads.before || heads.before % kvHeads.before)
+    return 0;
+  return heads.before / kvHeads.before;
+}
+
+uint64_t Contents::kvBytesPerPositionBefore() const {
+  uint64_t floats = 0;
+  for (const LayerShape &layer : layers)
+    floats = llvm::SaturatingMultiplyAdd(uint64_t(layer.kvHeads.before) * 2,
+                                         uint64_t(layer.headDim), floats);
+  return llvm::SaturatingMultiply(floats, uint64_t(sizeof(float)));
+}
+
+static llvm::Expected<KeptSet> keptSet(const artifact::IndexSet &set) {
+  auto kept = readIndexSet(set);
+  if (!kept)
+    return kept.takeError();
+  return KeptSet{set.before(), std::move(*kept)};
+}
+
+static llvm::Error gather(Contents &contents) {
+  for (const artifact::Layer *layer : *contents.metadata->model()->layers()) {
+    auto heads = keptSet(*layer->heads());
+    if (!heads)
+      return heads.takeError();
+    auto kvHeads = keptSet(*layer->kv_heads());
+    if (!kvHeads)
+      return kvHeads.takeError();
+    auto neurons = keptSet(*layer->neurons());
+    if (!neurons)
+      return neurons.takeError();
+    contents.layers.push_back({layer->attention(), layer->ffn(), layer->head_dim(),
+                               std::move(*heads), std::move(*kvHeads), std::move(*neurons)});
+  }
+
+  std::map<uint16_t, size_t> places;
+  for (const artifact::Weight *weight : *contents.metadata->weights()) {
+    auto [place, isNew] = places.try_emplace(weight->role(), contents.roles.size());
+    if (isNew)
+      contents.roles.push_back({contents.metadata->roles()->Get(weight->role())->str(), "", 0, 0});
+    RoleBytes &role = contents.roles[place->second];
+    WeightFormat format = WeightFormat(weight->format());
+    llvm::StringRef name = formatName(format);
+    if (!llvm::is_contained(llvm::split(role.formats, ", "), name))
+      role.formats += (role.formats.empty() ? "" : ", ") + name.str();
+    uint64_t bytes = uint64_t(weight->rows()) * weight->cols() * formatBytes(format);
+    ++role.count;
+    role.bytes += bytes;
+    contents.weightBytes += bytes;
+  }
+  if (const auto *tokenizer = contents.metadata->tokenizer())
+    contents.tokenizerBytes = tokenizer->size();
+  contents.paddingBytes = contents.prefix.file_bytes - sizeof(coppice_prefix) -
+                          contents.prefix.metadata.bytes - contents.prefix.code.bytes -
+                          contents.weightBytes;
+  return llvm::Error::success();
+}
+
+llvm::Expected<Contents> coppice::inspect::readContents(llvm::StringRef path) {
+  auto refuse = [&](const llvm::Twine &why) {
+    return llvm::createStringError(llvm::inconvertibleErrorCode(), "'" + path + "': " + why);
+  };
+  auto file = llvm::MemoryBuffer::getFile(path, /*IsText=*/false, /*RequiresNullTerminator=*/false,
+                                          /*IsVolatile=*/false, llvm::Align(64));
+  if (!file)
+    return refuse("cannot be read: " + file.getError().message());
+  coppice_error error;
+  runtime::VerifiedArtifact verified;
+  if (runtime::verifyArtifact(reinterpret_cast<const uint8_t *>((*file)->getBufferStart()),
+                              (*file)->getBufferSize(), /*skipWeights=*/false, verified, &error))
+    return refuse(error.message);
+  Contents contents{std::move(*file), verified.prefix, verified.metadata, {}, {}};
+  if (llvm::Error damaged = gather(contents))
+    return refuse(llvm::toString(std::move(damaged)));
+  return std::move(contents);
+}
+
+uint64_t coppice::inspect::kvBytesPerPosition(const artifact::EntryPoint &entry) {
+  return entry.memory()->kv_floats_per_position() * sizeof(float);
+}
+
+uint64_t coppice::inspect::kvBytesAtContext(uint64_t bytesPerPosition, uint32_t context) {
+  return llvm::SaturatingMultiply(bytesPerPosition,
+                                  llvm::alignTo(uint64_t(context), COPPICE_KV_BLOCK));
+}
+
+std::optional<std::string> coppice::inspect::hashText(const artifact::Hash *hash) {
+  if (!hash)
+    return std::nullopt;
+  return llvm::toHex(llvm::ArrayRef(hash->bytes()->data(), 32), /*LowerCase=*/true);
+}
+
+std::string coppice::inspect::grouped(uint64_t number) {
+  std::string digits = std::to_string(number);
+  for (int64_t at = int64_t(digits.size()) - 3; at > 0; at -= 3)
+    digits.insert(size_t(at), ",");
+  return digits;
+}
