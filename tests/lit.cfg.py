@@ -1,6 +1,7 @@
 # lit over tests/lit and tests/e2e: run through the site file that CMake writes,
 # BUILD/tests/lit.site.cfg.py, or with `tools/dev test`.
 import os
+import shutil
 
 import lit.formats
 
@@ -26,6 +27,9 @@ config.available_features.add("target=" + config.target_host)
 shared = os.environ.get("COPPICE_MODELS", os.path.join(config.coppice_src, "..", "shared", "models"))
 if os.path.isfile(os.path.join(shared, "stories260k", "model.safetensors")):
     config.available_features.add("stories260k")
+# Reads a page as its readers' browsers do. Large, so not among tools/packages.txt.
+if shutil.which("chromium"):
+    config.available_features.add("chromium")
 if config.target_host == "x86_64":
     with open("/proc/cpuinfo", encoding="ascii", errors="replace") as file:
         flags = next((line for line in file if line.startswith("flags")), "").split()

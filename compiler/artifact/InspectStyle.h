@@ -11,7 +11,7 @@ inline constexpr char kStyle[] = R"(:root {
 @media (prefers-color-scheme: dark) {
   :root {
     --paper: #141715; --card: #1c201d; --ink: #e6e9e4; --soft: #9aa39d; --line: #333a35;
-    --kept: #57b37c; --cut: #262b27; --cutline: #465049; --kv: #e0a24a; --other: #6f7a73;
+    --kept: #57b37c; --cut: #262b27; --cutline: #56615a; --kv: #e0a24a; --other: #6f7a73;
   }
 }
 * { box-sizing: border-box; }

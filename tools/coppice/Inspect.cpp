@@ -7,15 +7,18 @@
 static const char kHelp[] =
     R"(coppice inspect - what is inside an artifact
 
-usage: coppice inspect FILE [--json]
+usage: coppice inspect FILE [--json | --html OUT]
 
 Verifies the whole file, then prints its model, target, memory plan, hashes, bytes by part, and what
-each layer keeps. The artifact need not be for this machine.
+each layer keeps, layers that keep the same on one line. The artifact need not be for this machine.
 
-  --json    for programs, one object; docs/inspect-json.md says what is in it
+  --json       for programs, one object; docs/inspect-json.md says what is in it
+  --html OUT   draws it: one page for any browser, without scripts, readable offline
 
-example:
+examples:
   coppice inspect opt.coppice
+  coppice inspect opt.coppice --html opt.html
+  coppice inspect opt.coppice --json | jq .model.parameters
 )";
 
 static int wrongCall(const llvm::Twine &message) {
@@ -25,8 +28,9 @@ static int wrongCall(const llvm::Twine &message) {
 
 int coppice::inspectMain(llvm::ArrayRef<const char *> arguments) {
   bool json = false, options = true;
-  const char *path = nullptr;
-  for (llvm::StringRef argument : arguments) {
+  const char *path = nullptr, *page = nullptr;
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    llvm::StringRef argument = arguments[i];
     if (options && (argument == "--help" || argument == "-h")) {
       llvm::outs() << kHelp;
       return 0;
@@ -35,6 +39,13 @@ int coppice::inspectMain(llvm::ArrayRef<const char *> arguments) {
       options = false;
     } else if (options && argument == "--json") {
       json = true;
+    } else if (options && (argument == "--html" || argument.starts_with("--html="))) {
+      if (argument.consume_front("--html="))
+        page = argument.data();
+      else if (i + 1 < arguments.size())
+        page = arguments[++i];
+      if (!page || !*page)
+        return wrongCall("--html needs the name of the page to write: --html OUT");
     } else if (options && argument.starts_with("-") && argument.size() > 1) {
       return wrongCall("there is no option '" + argument + "'");
     } else if (path) {
@@ -46,7 +57,10 @@ int coppice::inspectMain(llvm::ArrayRef<const char *> arguments) {
   }
   if (!path)
     return wrongCall("name an artifact: coppice inspect FILE");
-  if (llvm::Error error = inspectArtifact(path, json, llvm::outs())) {
+  if (json && page)
+    return wrongCall("--json prints and --html draws: one of them at a time");
+  llvm::Error error = page ? drawArtifact(path, page) : inspectArtifact(path, json, llvm::outs());
+  if (error) {
     llvm::errs() << "error: " << llvm::toString(std::move(error)) << '\n';
     return 1;
   }
