@@ -7,6 +7,7 @@
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/IR/Verifier.h"
 #include "tests/fuzz/Fuzz.h"
+#include "tests/fuzz/JsonMutator.h"
 
 using namespace coppice;
 
@@ -59,4 +60,20 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   for (int32_t stop : model->stopTokens)
     FUZZ_CHECK(stop >= 0 && stop < model->vocab);
   return 0;
+}
+
+extern "C" size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t maxSize,
+                                          unsigned seed) {
+  if (size < 2 || seed % 16 == 0)
+    return LLVMFuzzerMutate(data, size, maxSize);
+  // config.json stays, or what is behind it.
+  const void *zero = memchr(data + 1, 0, size - 1);
+  size_t config = zero ? static_cast<const uint8_t *>(zero) - data : size;
+  if (config < size && seed % 16 < 4)
+    return config + 1 +
+           fuzz::mutateJson(data + config + 1, size - config - 1, maxSize - config - 1, seed / 16);
+  std::string rest(reinterpret_cast<const char *>(data) + config, size - config);
+  config = 1 + fuzz::mutateJson(data + 1, config - 1, maxSize - 1 - rest.size(), seed / 16);
+  memcpy(data + config, rest.data(), rest.size());
+  return config + rest.size();
 }

@@ -9,6 +9,7 @@
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/IR/Verifier.h"
 #include "tests/fuzz/Fuzz.h"
+#include "tests/fuzz/JsonMutator.h"
 
 using namespace coppice;
 
@@ -64,4 +65,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   }
   FUZZ_CHECK(mlir::succeeded(mlir::verify(*module)));
   return 0;
+}
+
+extern "C" size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t maxSize,
+                                          unsigned seed) {
+  if (size < 2 || seed % 16 == 0)
+    return LLVMFuzzerMutate(data, size, maxSize);
+  return 1 + fuzz::mutateJson(data + 1, size - 1, maxSize - 1, seed / 16);
 }

@@ -4,6 +4,7 @@
 // reached; some change how much data follows it.
 #include "compiler/import/Safetensors.h"
 #include "tests/fuzz/Fuzz.h"
+#include "tests/fuzz/JsonMutator.h"
 #include "llvm/Support/Endian.h"
 #include <algorithm>
 
@@ -29,8 +30,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   return 0;
 }
 
-extern "C" size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t maxSize);
-
 extern "C" size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t maxSize,
                                           unsigned seed) {
   uint64_t header = size >= 8 ? llvm::support::endian::read64le(data) : UINT64_MAX;
@@ -46,7 +45,7 @@ extern "C" size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max
   }
   std::unique_ptr<uint8_t[]> rest(new uint8_t[tail + 1]);
   memcpy(rest.get(), data + 8 + header, tail);
-  size_t length = LLVMFuzzerMutate(data + 8, header, maxSize - 8 - tail);
+  size_t length = fuzz::mutateJson(data + 8, header, maxSize - 8 - tail, seed / 4);
   memcpy(data + 8 + length, rest.get(), tail);
   llvm::support::endian::write64le(data, length);
   return 8 + length + tail;

@@ -3,6 +3,7 @@
 #include "compiler/artifact/tokenizer/Tokenizer.h"
 #include "runtime/host/TokenizerTables.h"
 #include "tests/fuzz/Fuzz.h"
+#include "tests/fuzz/JsonMutator.h"
 #include "tests/fuzz/TokenizerChecks.h"
 
 using namespace coppice;
@@ -23,4 +24,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   FUZZ_CHECK(status == COPPICE_OK);
   fuzz::exercise(tokenizer);
   return 0;
+}
+
+extern "C" size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t maxSize,
+                                          unsigned seed) {
+  return fuzz::mutateJson(data, size, maxSize, seed);
 }
