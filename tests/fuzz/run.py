@@ -9,9 +9,10 @@ kept in DIR/TARGET and used again. The build is CMake's preset `fuzz`, in build-
 --fuzz-build says otherwise.
 
 Each target ends with one line of JSON,
-  {"target": .., "executions": .., "seconds": .., "findings": .., "new": .., "regressions": ..}
+  {"target": .., "executions": .., "seconds": .., "findings": .., "new": .., "regressions": ..,
+   "failed": ..}
 where findings counts the faults that were found so far: one kept regression input each, and what is
-new. --figures puts these into the section "fuzz" of a JSON file; with --add executions and seconds
+new; failed counts regression inputs that fail again. --figures puts these into the section "fuzz" of a JSON file; with --add executions and seconds
 are added to those that stand there. The exit code is 1 if a regression input fails or if there is a
 new finding; its input is kept in BUILD/findings.
 """
@@ -152,12 +153,13 @@ def fuzz(target, args, folder):
     findings = os.path.join(args.fuzz_build, "findings", target + "-")
     os.makedirs(os.path.dirname(findings), exist_ok=True)
     record = {"target": target, "executions": 0, "seconds": 0, "findings": 0, "new": 0,
-              "regressions": len(regressions(target))}
+              "regressions": len(regressions(target)), "failed": 0}
     problems = ""
     limits = ["-timeout=25", "-rss_limit_mb=2500", "-artifact_prefix=" + findings]
     for path in regressions(target):
         code, output = run([program, *limits, path])
         if code != 0:
+            record["failed"] += 1
             problems += f"{path}: found once and fixed, and fails again\n{output}\n"
 
     start = time.monotonic()

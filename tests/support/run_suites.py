@@ -1,9 +1,10 @@
 """Run every test suite of a build and sum them: `tools/dev test` calls this.
 
 Suites are BUILD/bin/coppice-*-tests (GoogleTest), and lit over BUILD/tests: as it is, and its .mlir
-files once more with all they read printed and read again. Each prints one summary line, a failing
-one its output too. The last line is `N passed, N failed`, with `, N skipped` where
-some were. The exit code is 1 if a test failed or if none ran.
+files once more with all they read printed and read again; then tests/fuzz/run.py, each target for a
+minute or COPPICE_FUZZ_SECONDS (with a filter only if that begins with "fuzz": it has a build of its
+own). Each prints one summary line, a failing one its output too. The last line is `N passed, N
+failed`, with `, N skipped` where some were. The exit code is 1 if a test failed or if none ran.
 """
 
 import argparse
@@ -112,6 +113,32 @@ def run_lit(name, flags, lit, build, text_filter, folder, jobs):
     return result
 
 
+def run_fuzz(build, text_filter):
+    """Each fuzz target is a test, and so is each input that was a fault once."""
+    folder = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "fuzz")
+    result = Result("fuzz")
+    sys.path.insert(0, folder)
+    import run as fuzz  # noqa: the list of targets stands there
+    targets = [target for target in fuzz.TARGETS if text_filter in "fuzz-" + target]
+    if not targets or (text_filter and not text_filter.startswith("fuzz")):
+        return result
+    command = [sys.executable, os.path.join(folder, "run.py"), "--build", build, "--seconds",
+               os.environ.get("COPPICE_FUZZ_SECONDS", "60"), *targets]
+    start = time.monotonic()
+    code, result.output = run(command)
+    result.seconds = time.monotonic() - start
+    for line in result.output.splitlines():
+        if line.startswith('{"target"'):
+            record = json.loads(line)
+            result.passed += 1 - record["new"] + record["regressions"] - record["failed"]
+            result.failed += record["new"] + record["failed"]
+            print(f"fuzz-{record['target']}: {record['executions']} inputs, {record['new']} findings")
+    if code != 0 and result.failed == 0:
+        result.output += f"\nfuzz: exit code {code}\n"
+        result.failed = 1
+    return result
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--build", required=True, help="the build folder")
@@ -131,6 +158,8 @@ def main():
         for name, flags in (("lit", []), ("lit-roundtrip", ["-D", "roundtrip=1"])):
             results.append(run_lit(name, flags, args.lit, args.build, args.filter, folder, jobs))
             results[-1].show(bool(args.filter))
+        results.append(run_fuzz(args.build, args.filter))
+        results[-1].show(bool(args.filter))
 
     passed, failed, skipped = (sum(getattr(r, k) for r in results)
                                for k in ("passed", "failed", "skipped"))
