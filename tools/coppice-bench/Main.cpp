@@ -1,4 +1,5 @@
 // coppice-bench: rounds over the files, medians, and a table or JSON.
+#include "tools/Signals.h"
 #include "tools/coppice-bench/Arguments.h"
 #include "tools/coppice-bench/Decode.h"
 #include "tools/coppice-bench/Stream.h"
@@ -66,6 +67,7 @@ void printJson(const std::deque<Subject> &subjects, const std::vector<Rounds> &r
 } // namespace
 
 int main(int argc, char **argv) {
+  coppice::tools::handleLostFiles(nullptr);
   Arguments arguments;
   if (int code = parseArguments(argc, argv, arguments); code >= 0)
     return code;

@@ -2,6 +2,7 @@
 // the wanted one that takes its name when it is whole.
 #include "tools/coppice-run/Run.h"
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -10,6 +11,19 @@
 
 namespace {
 
+// The file that a signal handler has to remove; set before the file is there, and empty otherwise.
+// Several kilobytes so that no lock or allocation is needed to read it.
+char partialName[4096];
+std::atomic<bool> hasPartial{false};
+
+void setPartial(const std::string &name) {
+  hasPartial = false;
+  if (name.empty() || name.size() >= sizeof partialName)
+    return;
+  std::memcpy(partialName, name.c_str(), name.size() + 1);
+  hasPartial = true;
+}
+
 /// A file that is there under its name only after commit().
 class File {
 public:
@@ -17,18 +31,22 @@ public:
     // Another process's leftover may lie there: the next number is as good.
     for (int i = 0; i < 100 && !stream; ++i) {
       beside = name + ".part" + std::to_string(getpid()) + "-" + std::to_string(i);
+      setPartial(beside);
       int descriptor = open(beside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
       if (descriptor >= 0)
         stream = fdopen(descriptor, "wb");
       else if (errno != EEXIST)
         break;
     }
+    if (!stream)
+      setPartial("");
   }
   ~File() {
     if (!stream)
       return;
     std::fclose(stream);
     unlink(beside.c_str());
+    setPartial("");
   }
   File(const File &) = delete;
   File &operator=(const File &) = delete;
@@ -41,12 +59,13 @@ public:
     stream = nullptr;
     if (!done)
       return false;
-    if (std::fclose(done) == 0 && std::rename(beside.c_str(), name.c_str()) == 0)
-      return true;
+    bool placed = std::fclose(done) == 0 && std::rename(beside.c_str(), name.c_str()) == 0;
     int error = errno;
-    unlink(beside.c_str());
+    if (!placed)
+      unlink(beside.c_str());
+    setPartial("");
     errno = error;
-    return false;
+    return placed;
   }
 
 private:
@@ -67,6 +86,11 @@ std::string headerOf(uint64_t tokens, uint64_t vocabulary) {
 }
 
 } // namespace
+
+void removePartialFile() {
+  if (hasPartial)
+    unlink(partialName);
+}
 
 bool prefillToFile(Run &run) {
   const std::string &name = run.arguments.logits;

@@ -1,4 +1,5 @@
 // From arguments to a session that is ready to run.
+#include "tools/Message.h"
 #include "tools/coppice-run/Run.h"
 #include <algorithm>
 #include <cstdarg>
@@ -11,12 +12,12 @@ static constexpr uint32_t kRows = 128;
 
 bool report(const char *format, ...) {
   std::fflush(stdout);
-  std::fputs("error: ", stderr);
+  char text[4096]; // longer than any path with its message
   va_list args;
   va_start(args, format);
-  std::vfprintf(stderr, format, args);
+  std::vsnprintf(text, sizeof text, format, args);
   va_end(args);
-  std::fputc('\n', stderr);
+  std::fprintf(stderr, "error: %s\n", coppice::tools::visible(text).c_str());
   return false;
 }
 

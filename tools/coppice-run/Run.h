@@ -44,5 +44,8 @@ bool prefill(Run &run);
 /// The same, with the logits of all tokens written to a file.
 bool prefillToFile(Run &run);
 
+/// Removes the file that prefillToFile is writing, if it is. Async-signal-safe.
+void removePartialFile();
+
 /// Generates and prints tokens.
 bool generate(Run &run);

@@ -1,9 +1,10 @@
 // coppice: finds the subcommand and hands over.
+#include "tools/Signals.h"
 #include "tools/coppice/Commands.h"
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/InitLLVM.h"
+#include "llvm/Support/Signals.h"
 #include "llvm/Support/raw_ostream.h"
-#include <csignal>
 
 static const char kHelp[] =
     R"(coppice - compile a pruned language model into a small native artifact
@@ -22,11 +23,7 @@ Run what comes out with coppice-run:
   coppice-run opt.coppice -p "Once upon a time" -n 50
 )";
 
-int main(int argc, char **argv) {
-  llvm::InitLLVM init(argc, argv);
-  // A file-size limit is a write that fails, with a message and nothing left behind.
-  std::signal(SIGXFSZ, SIG_IGN);
-  llvm::ArrayRef<const char *> arguments(argv + 1, argv + argc);
+static int run(llvm::ArrayRef<const char *> arguments) {
   if (arguments.empty()) {
     llvm::errs() << kHelp;
     return 2;
@@ -47,4 +44,21 @@ int main(int argc, char **argv) {
   llvm::errs() << "error: there is no command '" << command
                << "'; use compile or inspect, or see coppice --help\n";
   return 2;
+}
+
+int main(int argc, char **argv) {
+  coppice::tools::keepStandardNumbers();
+  llvm::InitLLVM init(argc, argv);
+  // LLVM's own handlers remove what is half-written on SIGINT and the like; this one comes after
+  // them, because theirs for SIGBUS prints a stack trace.
+  coppice::tools::handleLostFiles(llvm::sys::RunInterruptHandlers);
+  int code = run(llvm::ArrayRef<const char *>(argv + 1, argv + argc));
+  llvm::outs().flush();
+  if (llvm::outs().has_error()) {
+    llvm::errs() << "error: cannot write to standard output: " << llvm::outs().error().message()
+                 << '\n';
+    llvm::outs().clear_error();
+    code = code ? code : 1;
+  }
+  return code;
 }
