@@ -37,15 +37,25 @@ llvm::Expected<std::unique_ptr<OutputFile>> OutputFile::create(llvm::StringRef p
       return cannotWrite(path, error.message());
   }
   std::unique_ptr<OutputFile> file(new OutputFile(path, target));
-  std::error_code error =
-      fs::createUniqueFile(target + ".tmp-%%%%%%%%", file->fd, file->temporary, fs::OF_None, 0644);
+  std::error_code error;
+  for (int attempt = 0; attempt < 100; ++attempt) {
+    fs::createUniquePath(target + ".tmp-%%%%%%%%", file->temporary, /*MakeAbsolute=*/false);
+    // Before it exists, so that no signal finds it unknown.
+    llvm::sys::RemoveFileOnSignal(file->temporary);
+    error = fs::openFileForWrite(file->temporary, file->fd, fs::CD_CreateNew, fs::OF_None, 0644);
+    if (!error)
+      break;
+    llvm::sys::DontRemoveFileOnSignal(file->temporary);
+    file->fd = -1;
+    if (error != std::errc::file_exists)
+      break;
+  }
   if (error) {
     file->temporary.clear();
     llvm::StringRef folder = llvm::sys::path::parent_path(target);
     return cannotWrite(path, "no file can be made in '" + (folder.empty() ? "." : folder) +
                                  "': " + error.message());
   }
-  llvm::sys::RemoveFileOnSignal(file->temporary);
   return std::move(file);
 }
 

@@ -140,7 +140,7 @@ llvm::Error nothingFound(llvm::StringRef directory) {
         llvm::Twine(directory) + ": the weights are Python pickles (" + name +
         "), and only safetensors are read. This line converts them (it needs the "
         "Python packages torch and safetensors; tied weights are stored twice, which is "
-        "harmless):\n"
+        "harmless): "
         "python3 -c \"import sys, glob, torch, safetensors.torch as s; d = sys.argv[1]; "
         "w = {k: v.clone().contiguous() for f in sorted(glob.glob(glob.escape(d) + "
         "'/pytorch_model*.bin')) for k, v in torch.load(f, map_location='cpu', "
@@ -217,6 +217,11 @@ llvm::Expected<std::unique_ptr<Checkpoint>> Checkpoint::open(llvm::StringRef dir
   auto checkpoint = std::make_unique<SafetensorsCheckpoint>();
   std::string path = joinPath(directory, singleFile);
   // With both, the single file is the checkpoint: so Hugging Face reads such a folder.
+  // In a folder that may not be entered, no file seems to exist.
+  llvm::sys::fs::file_status status;
+  if (std::error_code code = llvm::sys::fs::status(path, status);
+      code && code != std::errc::no_such_file_or_directory)
+    return llvm::createStringError(llvm::Twine(path) + ": cannot read it: " + code.message());
   bool single = fileExists(path);
   if (!single && !fileExists(joinPath(directory, indexFile)))
     return nothingFound(directory);

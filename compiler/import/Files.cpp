@@ -66,6 +66,34 @@ void MappedFile::drop(llvm::ArrayRef<uint8_t> range) const {
 #endif
 }
 
+llvm::Expected<std::string> readTextFile(llvm::StringRef path, uint64_t limit) {
+  auto fail = [&](const llvm::Twine &what) {
+    return llvm::createStringError(llvm::Twine(path) + ": " + what);
+  };
+  namespace fs = llvm::sys::fs;
+  if (fs::is_directory(path))
+    return fail("this is a directory, and a file is wanted");
+  llvm::Expected<fs::file_t> file = fs::openNativeFileForRead(path);
+  if (!file)
+    return fail("cannot read it: " + llvm::toString(file.takeError()));
+  std::string text;
+  constexpr size_t step = 1 << 16;
+  for (;;) {
+    size_t before = text.size();
+    text.resize(before + step);
+    llvm::Expected<size_t> got = fs::readNativeFile(*file, {text.data() + before, step});
+    text.resize(before + (got ? *got : 0));
+    if (got && *got > 0 && text.size() <= limit)
+      continue;
+    fs::closeFile(*file);
+    if (!got)
+      return fail("cannot read it: " + llvm::toString(got.takeError()));
+    if (text.size() > limit)
+      return fail("it has more than the " + llvm::Twine(limit) + " bytes that are allowed");
+    return text;
+  }
+}
+
 llvm::Expected<llvm::json::Value> readJsonFile(llvm::StringRef path) {
   llvm::Expected<MappedFile> file = MappedFile::open(path);
   if (!file)

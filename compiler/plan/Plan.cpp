@@ -1,13 +1,13 @@
 // Reads a plan. A number in it may claim any size: ranges stay ranges here, and nothing is
 // allocated for what they cover.
 #include "compiler/plan/Plan.h"
+#include "compiler/import/Files.h"
 #include "compiler/import/Json.h"
 #include "llvm/ADT/DenseMap.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/Twine.h"
 #include "llvm/Support/BLAKE3.h"
-#include "llvm/Support/MemoryBuffer.h"
 #include <limits>
 
 using namespace coppice;
@@ -243,11 +243,8 @@ Expected<Plan> coppice::parsePlan(StringRef text, StringRef fileName) {
 }
 
 Expected<Plan> coppice::readPlan(StringRef fileName) {
-  auto buffer = llvm::MemoryBuffer::getFile(fileName);
-  if (!buffer)
-    return llvm::createStringError(buffer.getError(), "%s: cannot read the plan: %s",
-                                   fileName.str().c_str(), buffer.getError().message().c_str());
-  return parsePlan((*buffer)->getBuffer(), fileName);
+  Expected<std::string> text = readTextFile(fileName, maxPlanBytes);
+  return text ? parsePlan(*text, fileName) : text.takeError();
 }
 
 std::array<uint8_t, 32> coppice::planHash(StringRef text) {

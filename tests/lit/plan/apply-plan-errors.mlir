@@ -4,7 +4,7 @@
 // NONE: error: lm-apply-plan: has no plan; give it as plan=FILE
 
 // RUN: not coppice-opt %S/Inputs/model.mlir --lm-apply-plan=plan=%t.nowhere 2>&1 | FileCheck %s --check-prefix=NOWHERE
-// NOWHERE: error: {{.*}}.nowhere: cannot read the plan: No such file or directory
+// NOWHERE: error: {{.*}}.nowhere: cannot read it: No such file or directory
 
 // RUN: echo '{"version": 1, "model_type": "llama", "remove": [{"layer": 0, "heads": [0, 3]}]}' > %t.head
 // RUN: not coppice-opt %S/Inputs/model.mlir --lm-apply-plan=plan=%t.head 2>&1 | FileCheck %s --check-prefix=HEAD --implicit-check-not=lm.mask
