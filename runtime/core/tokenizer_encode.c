@@ -65,25 +65,42 @@ static uint32_t class_behind(const uint8_t *text, size_t at) {
   return coppice_char_class(coppice_next_char(text, &at));
 }
 
-typedef bool (*encode_text)(encoder *e, const uint8_t *text, size_t bytes, bool first);
+/* A text that is being cut at the added tokens of |set|. */
+typedef struct splitter {
+  added_set set;
+  const uint8_t *text;
+  size_t bytes;
+  bool first; /* the whole text begins here */
+  bool ended;
+  size_t at;   /* looked at so far */
+  size_t done; /* given away so far */
+  /* The last run of white space taken by a token: runs are walked once, however many tokens lie in
+   * one. */
+  size_t run_begin, run_end;
+} splitter;
 
-/* Puts the tokens of |set| in |text|, and gives what lies between to |rest|. |first| is whether the
- * text begins here. */
-static bool split_added(encoder *e, added_set set, const uint8_t *text, size_t bytes, bool first,
-                        encode_text rest) {
-  const coppice_tokenizer_tables *t = &e->tokenizer->t;
-  size_t done = 0;
-  /* The last run of white space taken by a token: runs are walked once, however many tokens lie
-   * in one. */
-  size_t run_begin = 0, run_end = 0;
-  for (size_t at = 0; set.count > 0 && at < bytes;) {
-    const coppice_added_token *token = longest_added(t, set, text + at, bytes - at);
+/* A token with the text before it, which may be empty; the last part has no token. */
+typedef struct part {
+  const uint8_t *text;
+  size_t bytes;
+  bool first;
+  const coppice_added_token *token;
+} part;
+
+static bool next_part(const encoder *e, splitter *s, part *out) {
+  const uint8_t *text = s->text;
+  size_t bytes = s->bytes;
+  if (s->ended)
+    return false;
+  while (s->set.count > 0 && s->at < bytes) {
+    const coppice_added_token *token =
+        longest_added(&e->tokenizer->t, s->set, text + s->at, bytes - s->at);
     if (!token) {
-      ++at;
+      ++s->at;
       continue;
     }
-    size_t begin = at, end = at + token->bytes;
-    at = end;
+    size_t begin = s->at, end = s->at + token->bytes;
+    s->at = end;
     if (token->flags & COPPICE_ADDED_SPECIAL && !e->parse_special)
       continue;
     if (token->flags & COPPICE_ADDED_SINGLE_WORD &&
@@ -91,22 +108,25 @@ static bool split_added(encoder *e, added_set set, const uint8_t *text, size_t b
          (end < bytes && class_behind(text, end) & COPPICE_CLASS_WORD)))
       continue;
     if (token->flags & COPPICE_ADDED_LSTRIP)
-      while (begin > done && class_before(text, begin) & COPPICE_CLASS_SPACE)
+      while (begin > s->done && class_before(text, begin) & COPPICE_CLASS_SPACE)
         begin = coppice_previous_char(text, begin);
     if (token->flags & COPPICE_ADDED_RSTRIP) {
-      if (end < run_begin || end >= run_end) {
-        run_begin = run_end = end;
-        while (run_end < bytes && class_behind(text, run_end) & COPPICE_CLASS_SPACE)
-          (void)coppice_next_char(text, &run_end);
+      if (end < s->run_begin || end >= s->run_end) {
+        s->run_begin = s->run_end = end;
+        while (s->run_end < bytes && class_behind(text, s->run_end) & COPPICE_CLASS_SPACE)
+          (void)coppice_next_char(text, &s->run_end);
       }
-      end = run_end;
+      end = s->run_end;
     }
-    if (done < begin && !rest(e, text + done, begin - done, first && done == 0))
-      return false;
-    coppice_put_token(&e->sink, token->id);
-    done = end;
+    *out = (part){text + s->done, begin > s->done ? begin - s->done : 0, s->first && s->done == 0,
+                  token};
+    s->done = end;
+    return true;
   }
-  return done >= bytes || rest(e, text + done, bytes - done, first && done == 0);
+  s->ended = true;
+  *out =
+      (part){text + s->done, s->done < bytes ? bytes - s->done : 0, s->first && s->done == 0, NULL};
+  return true;
 }
 
 /* Encodes words of normalized text. */
@@ -205,7 +225,15 @@ static bool encode_section(encoder *e, const uint8_t *text, size_t bytes, bool f
       return false;
     text = e->normalized;
   }
-  return split_added(e, set, text, bytes, first, encode_piece);
+  splitter pieces = {.set = set, .text = text, .bytes = bytes, .first = first};
+  part piece;
+  while (next_part(e, &pieces, &piece)) {
+    if (piece.bytes > 0 && !encode_piece(e, piece.text, piece.bytes, piece.first))
+      return false;
+    if (piece.token)
+      coppice_put_token(&e->sink, piece.token->id);
+  }
+  return true;
 }
 
 /* Bytes for the normalized form of a text, rounded up to 8. */
@@ -252,8 +280,14 @@ coppice_status coppice_tokenizer_encode(const coppice_tokenizer *tokenizer, cons
   bool special = (flags & COPPICE_ENCODE_ADD_SPECIAL) != 0;
   for (size_t i = 0; special && i < t->prefix_count; ++i)
     coppice_put_token(&e.sink, t->prefix_ids[i]);
-  if (!split_added(&e, set, (const uint8_t *)text, bytes, true, encode_section))
-    return COPPICE_TOO_SMALL;
+  splitter sections = {.set = set, .text = (const uint8_t *)text, .bytes = bytes, .first = true};
+  part section;
+  while (next_part(&e, &sections, &section)) {
+    if (section.bytes > 0 && !encode_section(&e, section.text, section.bytes, section.first))
+      return COPPICE_TOO_SMALL;
+    if (section.token)
+      coppice_put_token(&e.sink, section.token->id);
+  }
   for (size_t i = 0; special && i < t->suffix_count; ++i)
     coppice_put_token(&e.sink, t->suffix_ids[i]);
   *out_count = e.sink.count;
