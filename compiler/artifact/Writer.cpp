@@ -106,5 +106,8 @@ llvm::Error coppice::writeArtifact(const Program &program, const Checkpoint &che
     return error;
   if (llvm::Error error = (*file)->resize(prefix.file_bytes))
     return error;
+  if (inputs.beforeCommit)
+    if (llvm::Error error = inputs.beforeCommit(prefix.file_bytes))
+      return error;
   return (*file)->commit();
 }

@@ -21,6 +21,9 @@ struct ArtifactInputs {
   std::string compiler = "coppice 0.1.0";
   unsigned threads = 0;                             // that pack weights; 0: one for each core
   std::function<void(uint64_t, uint64_t)> progress; // weight bytes done and in all; may be null
+  /// Called with the artifact's size when all is written and nothing has its name yet; an error
+  /// undoes the artifact. May be null.
+  std::function<llvm::Error(uint64_t)> beforeCommit;
 };
 
 /// The metadata FlatBuffer of a program, finished. Errors: a program beyond the schema's counts.

@@ -5,13 +5,12 @@
 #include "compiler/artifact/tokenizer/Tokenizer.h"
 #include "compiler/codegen/CodeImage.h"
 #include "compiler/codegen/Stages.h"
+#include "compiler/import/Files.h"
 #include "compiler/import/Import.h"
 #include "compiler/pipeline/PassList.h"
 #include "compiler/pipeline/Report.h"
 #include "dialects/pack/Pack.h"
 #include "mlir/IR/MLIRContext.h"
-#include "llvm/Support/FileSystem.h"
-#include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/ScopedPrinter.h"
 
 using namespace mlir;
@@ -96,7 +95,7 @@ public:
     program.parametersBefore = summarize(*imported, *imported).parameters;
     imported = {};
     if (llvm::Error error = runPhase(*module, options.verifyEach, [&](OpPassManager &pm) {
-          addPackPasses(pm, options.weights);
+          addPackPasses(pm, options.weights, options.keepMasks);
         }))
       return std::move(error);
     if (stopped(Phase::Pack))
@@ -128,15 +127,14 @@ private:
     checkpoint = std::move(*opened);
     if (options.plan.empty())
       return llvm::Error::success();
-    auto buffer = llvm::MemoryBuffer::getFile(options.plan, /*IsText=*/false,
-                                              /*RequiresNullTerminator=*/false);
-    if (!buffer)
-      return fail("cannot read the plan " + options.plan + ": " + buffer.getError().message());
-    auto parsed = parsePlan((*buffer)->getBuffer(), options.plan);
+    auto text = readTextFile(options.plan, maxPlanBytes);
+    if (!text)
+      return text.takeError();
+    auto parsed = parsePlan(*text, options.plan);
     if (!parsed)
       return parsed.takeError();
     plan = std::move(*parsed);
-    hashOfPlan = planHash((*buffer)->getBuffer());
+    hashOfPlan = planHash(*text);
     return llvm::Error::success();
   }
 
@@ -214,33 +212,35 @@ private:
     inputs.progress = [this](uint64_t done, uint64_t total) {
       progress("weights", total ? double(done) / total : 1);
     };
-    // Opened first, so that a report that cannot be written leaves no artifact either.
+    CompileResult result;
+    result.target = target.name;
+    result.parametersBefore = program.parametersBefore;
+    result.parametersAfter = program.summary.parameters;
+    for (const TensorInfo &tensor : checkpoint->tensors())
+      result.checkpointBytes += tensor.data.size();
+
+    // The report is opened first and written before the artifact gets its name, so that either both
+    // appear or neither.
     std::unique_ptr<OutputFile> report;
-    if (!options.report.empty()) {
+    if (!options.report.empty() && options.report != "-") {
       auto file = OutputFile::create(options.report);
       if (!file)
         return file.takeError();
       report = std::move(*file);
     }
+    inputs.beforeCommit = [&](uint64_t bytes) -> llvm::Error {
+      result.artifactBytes = bytes;
+      if (options.report.empty())
+        return llvm::Error::success();
+      std::string text =
+          llvm::formatv("{0:2}\n", makeReport(program, result.checkpointBytes, bytes));
+      return report ? report->write(llvm::arrayRefFromStringRef(text), 0) : writeText("-", text);
+    };
     if (llvm::Error error = writeArtifact(program, *checkpoint, inputs, options.output))
       return std::move(error);
-
-    CompileResult result;
-    if (llvm::sys::fs::file_size(options.output, result.artifactBytes))
-      return fail("cannot find " + options.output + " after writing it");
-    for (const TensorInfo &tensor : checkpoint->tensors())
-      result.checkpointBytes += tensor.data.size();
-    result.parametersBefore = program.parametersBefore;
-    result.parametersAfter = program.summary.parameters;
-    result.target = target.name;
-    if (report) {
-      std::string text;
-      llvm::raw_string_ostream stream(text);
-      stream << llvm::formatv("{0:2}\n",
-                              makeReport(program, result.checkpointBytes, result.artifactBytes));
-      if (llvm::Error error = writeWhole(*report, text))
+    if (report)
+      if (llvm::Error error = report->commit())
         return std::move(error);
-    }
     return result;
   }
 

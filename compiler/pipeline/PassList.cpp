@@ -19,6 +19,7 @@ void addMaskPasses(OpPassManager &pm, const Plan *plan, const Checkpoint *checkp
 }
 
 void addShrinkPasses(OpPassManager &pm) {
+  pm.addPass(createVerifyImported());
   pm.addPass(createRemoveSkippedBlocks());
   pm.addPass(createMasksToSelections());
   pm.addPass(createPropagateSelections());
@@ -29,10 +30,11 @@ void addShrinkPasses(OpPassManager &pm) {
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
   pm.addPass(createSymbolDCEPass());
-  pm.addPass(createVerifyUnmasked());
 }
 
-void addPackPasses(OpPassManager &pm, StringRef weights) {
+void addPackPasses(OpPassManager &pm, StringRef weights, bool masked) {
+  if (!masked)
+    pm.addPass(createVerifyUnmasked());
   pm.addPass(createInlineBlocks());
   // Equal reads of a tensor become one value: a tied weight is packed once.
   pm.addPass(createCSEPass());
@@ -44,6 +46,7 @@ void addPackPasses(OpPassManager &pm, StringRef weights) {
 }
 
 void addMemoryPasses(OpPassManager &pm) {
+  pm.addPass(createVerifyStep());
   pm.addPass(createCSEPass());
   pm.addPass(createPlanMemory());
 }

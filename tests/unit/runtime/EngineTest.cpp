@@ -255,11 +255,17 @@ TEST_F(Engine, StartsAndStops) {
 TEST_F(Engine, CodeIsNeverWritable) {
   std::ifstream maps("/proc/self/maps");
   std::string line;
+  bool found = false;
   while (std::getline(maps, line)) {
+    if (line.find("memfd:coppice-code") != std::string::npos) {
+      found = true;
+      EXPECT_NE(line.find(" r-xp "), std::string::npos) << line;
+    }
     std::string rights = line.substr(line.find(' ') + 1, 4);
     EXPECT_FALSE(rights[1] == 'w' && rights[2] == 'x') << line;
     EXPECT_FALSE(rights[2] == 'x' && line.find("coppice-toy") != std::string::npos) << line;
   }
+  EXPECT_TRUE(found);
 }
 
 // What the artifact says about itself comes out as it went in.
