@@ -1,5 +1,6 @@
 // coppice inspect: arguments to inspectArtifact.
 #include "compiler/artifact/Inspect.h"
+#include "tools/Message.h"
 #include "tools/coppice/Commands.h"
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/raw_ostream.h"
@@ -61,7 +62,7 @@ int coppice::inspectMain(llvm::ArrayRef<const char *> arguments) {
     return wrongCall("--json prints and --html draws: one of them at a time");
   llvm::Error error = page ? drawArtifact(path, page) : inspectArtifact(path, json, llvm::outs());
   if (error) {
-    llvm::errs() << "error: " << llvm::toString(std::move(error)) << '\n';
+    llvm::errs() << "error: " << tools::visible(llvm::toString(std::move(error))) << '\n';
     return 1;
   }
   return 0;
