@@ -1,5 +1,6 @@
 // coppice compile: options to CompileOptions, progress on a terminal, one line at the end.
 #include "compiler/pipeline/Compile.h"
+#include "tools/Message.h"
 #include "tools/coppice/Commands.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Option/ArgList.h"
@@ -190,7 +191,7 @@ int compileMain(llvm::ArrayRef<const char *> arguments) {
     return compile(options);
   }();
   if (!result) {
-    llvm::errs() << "error: " << llvm::toString(result.takeError()) << '\n';
+    llvm::errs() << "error: " << tools::visible(llvm::toString(result.takeError())) << '\n';
     return 1;
   }
   if (!quiet && options.emit == Emit::Artifact)
