@@ -27,6 +27,8 @@ config.available_features.add("target=" + config.target_host)
 shared = os.environ.get("COPPICE_MODELS", os.path.join(config.coppice_src, "..", "shared", "models"))
 if os.path.isfile(os.path.join(shared, "stories260k", "model.safetensors")):
     config.available_features.add("stories260k")
+if os.path.isdir(os.path.join(shared, "opt-icl")):
+    config.available_features.add("opt-icl-f32")
 if os.path.isdir(os.path.join(shared, "opt-icl", "tasks")):
     config.available_features.add("opt-icl-tasks")
 # Reads a page as its readers' browsers do. Large, so not among tools/packages.txt.

@@ -31,13 +31,11 @@ constexpr llvm::StringLiteral harmless[] = {
     // Tokens that only padding, encoders or prompts use.
     "decoder_start_token_id", "pad_token_id", "sep_token_id", "unk_token_id", "cls_token_id",
     "mask_token_id",
-    // Defaults of generate().
-    "bad_words_ids", "begin_suppress_tokens", "diversity_penalty", "do_sample", "early_stopping",
-    "encoder_no_repeat_ngram_size", "exponential_decay_length_penalty", "forced_bos_token_id",
-    "forced_eos_token_id", "length_penalty", "max_length", "max_new_tokens", "min_length",
-    "no_repeat_ngram_size", "num_beam_groups", "num_beams", "num_return_sequences", "output_scores",
-    "remove_invalid_values", "repetition_penalty", "return_dict_in_generate", "suppress_tokens",
-    "temperature", "top_k", "top_p", "typical_p"};
+    // Defaults of generate() that its callers choose, as those of coppice-run do.
+    "diversity_penalty", "do_sample", "early_stopping", "length_penalty", "max_length",
+    "max_new_tokens", "num_beam_groups", "num_beams", "num_return_sequences", "output_scores",
+    "remove_invalid_values", "return_dict_in_generate", "temperature", "top_k", "top_p",
+    "typical_p"};
 
 struct Neutral {
   llvm::StringLiteral name;
@@ -46,16 +44,26 @@ struct Neutral {
 
 // Change the result unless they have this value.
 constexpr Neutral neutral[] = {{"add_cross_attention", "false"},
+                               {"bad_words_ids", "null"},
+                               {"begin_suppress_tokens", "null"},
                                {"cross_attention_hidden_size", "null"},
                                {"embedding_multiplier", "1"},
+                               {"encoder_no_repeat_ngram_size", "0"},
+                               {"exponential_decay_length_penalty", "null"},
+                               {"forced_bos_token_id", "null"},
+                               {"forced_eos_token_id", "null"},
                                {"is_encoder_decoder", "false"},
                                {"logit_scale", "1"},
                                {"logits_scaling", "1"},
+                               {"min_length", "0"},
+                               {"no_repeat_ngram_size", "0"},
                                {"partial_rotary_factor", "1"},
                                {"pruned_heads", "{}"},
+                               {"repetition_penalty", "1"},
                                {"residual_multiplier", "1"},
                                {"rope_interleaved", "false"},
                                {"scale_embeddings", "false"},
+                               {"suppress_tokens", "null"},
                                {"tie_encoder_decoder", "false"},
                                {"use_qk_norm", "false"},
                                {"use_sliding_window", "false"}};
@@ -86,6 +94,8 @@ bool isNeutral(llvm::StringRef name, const llvm::json::Value &value) {
     if (field.name != name)
       continue;
     llvm::Expected<llvm::json::Value> wanted = llvm::json::parse(field.json);
+    if (const llvm::json::Array *list = value.getAsArray(); list && field.json == "null")
+      return list->empty();
     if (std::optional<double> number = value.getAsNumber())
       return number == wanted->getAsNumber();
     return value == *wanted;
@@ -105,7 +115,9 @@ std::optional<std::string> whyRefused(llvm::StringRef name, const llvm::json::Va
         return field.why.str();
     for (const Neutral &field : neutral)
       if (field.name == name)
-        return "changes what the model computes and is not supported";
+        return "changes what the model computes or which tokens may follow, and is not supported; "
+               "if "
+               "you can do without it, remove it from the file";
   }
   return "is not known for this model_type, and may change what the model computes; if it does "
          "not, remove it from the file";

@@ -20,8 +20,11 @@ def VerifyImported : Pass<"lm-verify-imported", "::mlir::ModuleOp"> {
     on the module; blocks in the order attention 0, ffn 0, attention 1, ...; in each the parts that
     a plan names: one `lm.attention` between its four linears, one activation (or gated product)
     between its linears, or experts; nothing masked, selected or skipped; the matrix of every linear
-    an `lm.weight`. Changes nothing. Structure only: no weight is looked at.
+    an `lm.weight`. Changes nothing. Structure only: no weight is looked at. Opens the phase mask;
+    with `masked` it opens the phase shrink, and masks, dead experts and skipped blocks may stand.
   }];
+  let options = [Option<"masked", "masked", "bool", "false",
+                        "The graph may be masked already: what the phase mask hands on">];
 }
 
 def FindDead : Pass<"lm-find-dead", "::mlir::ModuleOp"> {

@@ -15,6 +15,7 @@ using llvm::Expected;
 namespace {
 
 struct VerifyImportedPass : coppice::impl::VerifyImportedBase<VerifyImportedPass> {
+  using VerifyImportedBase::VerifyImportedBase;
   void runOnOperation() override {
     checkModule();
     SmallVector<func::FuncOp> functions(getOperation().getOps<func::FuncOp>());
@@ -68,12 +69,12 @@ void VerifyImportedPass::checkFunction(func::FuncOp function) {
     checkParts(block);
 }
 
-/// Nothing cut yet, and weights where the passes look for them.
+/// Nothing cut yet (but masked, if so asked), and weights where the passes look for them.
 void VerifyImportedPass::checkPlain(Operation *op) {
-  if (isa<lm::MaskOp, lm::SelectOp>(op))
+  if (isa<lm::SelectOp>(op) || (!masked && isa<lm::MaskOp>(op)))
     fail(op) << op->getName() << " stands in an imported graph; only plans and passes make it";
   auto moe = dyn_cast<lm::MoeOp>(op);
-  if (moe && moe.getDead())
+  if (moe && moe.getDead() && !masked)
     fail(op) << "experts are dead in an imported graph; only plans make them so";
   auto linear = dyn_cast<lm::LinearOp>(op);
   if (linear && !weightOf(linear))
@@ -96,7 +97,7 @@ void VerifyImportedPass::checkOrder(ArrayRef<lm::BlockOp> blocks) {
 }
 
 void VerifyImportedPass::checkParts(lm::BlockOp block) {
-  if (block.getSkip())
+  if (block.getSkip() && !masked)
     fail(block) << describe(block) << " is skipped already";
   if (block.getKind() == lm::BlockKind::Ffn && findExperts(block))
     return;

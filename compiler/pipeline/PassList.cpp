@@ -19,7 +19,7 @@ void addMaskPasses(OpPassManager &pm, const Plan *plan, const Checkpoint *checkp
 }
 
 void addShrinkPasses(OpPassManager &pm) {
-  pm.addPass(createVerifyImported());
+  pm.addPass(createVerifyImported({/*masked=*/true}));
   pm.addPass(createRemoveSkippedBlocks());
   pm.addPass(createMasksToSelections());
   pm.addPass(createPropagateSelections());

@@ -247,7 +247,27 @@ struct ApplyPlanPass : coppice::impl::ApplyPlanBase<ApplyPlanPass> {
 private:
   void run(const Plan &toApply) {
     if (Error error = applyPlan(getOperation(), toApply))
-      fail(std::move(error));
+      return fail(std::move(error));
+    if (report)
+      remark();
+  }
+
+  void remark() {
+    int64_t heads = 0, neurons = 0, experts = 0, blocks = 0;
+    getOperation().walk([&](Operation *op) {
+      if (auto mask = dyn_cast<lm::MaskOp>(op)) {
+        auto attention = mask.getInput().getDefiningOp<lm::AttentionOp>();
+        int64_t dead = mask.getDead().size();
+        (attention ? heads : neurons) += attention ? dead / attention.getHeadDim() : dead;
+      } else if (auto moe = dyn_cast<lm::MoeOp>(op)) {
+        experts += moe.getDead() ? moe.getDead()->size() : 0;
+      } else if (auto block = dyn_cast<lm::BlockOp>(op)) {
+        blocks += block.getSkip();
+      }
+    });
+    emitRemark(getOperation().getLoc())
+        << getArgument() << ": heads " << heads << ", neurons " << neurons << ", experts "
+        << experts << ", blocks " << blocks;
   }
 
   void fail(Error error) {

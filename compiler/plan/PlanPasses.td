@@ -28,7 +28,9 @@ def ApplyPlan : Pass<"lm-apply-plan", "::mlir::ModuleOp"> {
     does. The plan is checked against the whole model first, so that a plan with an error changes
     nothing.
   }];
-  let options = [Option<"plan", "plan", "std::string", "", "The plan, a JSON file">];
+  let options = [Option<"plan", "plan", "std::string", "", "The plan, a JSON file">,
+                 Option<"report", "report", "bool", "false",
+                        "Say in a remark what is masked: heads, neurons, experts, blocks">];
 }
 
 #endif // COPPICE_PLAN_PASSES

@@ -1,6 +1,6 @@
 """Random plans as compiled artifacts: what the plan leaves must equal the masked original.
 
-Usage: random_plans.py MODELS_DIR [--count N] [--seed S]. Each plan takes any heads, any neurons,
+Usage: random_plans.py MODELS_DIR [--count N] [--seed S], or COPPICE_SEED=S. Each plan takes any heads, any neurons,
 all of either, or whole blocks of one of the tiny models. It is compiled shrunk and with
 --keep-masks, and both artifacts run the same random tokens; the logits may differ by
 1e-5 * max(1, max|logit|). A plan that fails is made smaller while it still fails, then printed.
@@ -99,7 +99,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("models")
     parser.add_argument("--count", type=int, default=100)
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=int(os.environ.get("COPPICE_SEED", "1")))
     args = parser.parse_args()
 
     print(f"seed {args.seed}, {args.count} plans", flush=True)
@@ -115,9 +115,9 @@ def main():
     failed = [(case, text) for case, (equal, text) in zip(cases, results) if not equal]
     for (model, plan, tokens), text in failed:
         print(f"{os.path.basename(model)}: {text}\n  {json.dumps(plan)}")
-    if failed:
-        model, plan, tokens = failed[0][0]
-        print(f"the first one, made smaller: {json.dumps(shrink(model, plan, tokens))}")
+    for model, plan, tokens in [case for case, _ in failed[:5]]:
+        print(f"{os.path.basename(model)}, made smaller: "
+              f"{json.dumps(shrink(model, plan, tokens))}")
     print(f"{len(cases) - len(failed)} of {len(cases)} plans equal")
     return 1 if failed else 0
 

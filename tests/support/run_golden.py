@@ -1,6 +1,6 @@
 """Compile a model, run it on a golden file's tokens, and compare its logits with the file's.
 
-Usage: run_golden.py MODEL_DIR GOLDEN [--plan PLAN] [--greedy] [FLAG ...]; every FLAG goes to
+Usage: run_golden.py MODEL_DIR GOLDEN [--plan PLAN] [--greedy] [--second] [FLAG ...]; every FLAG goes to
 `coppice compile`. With a plan the masked graph (--keep-masks) is held to the same file too, and the
 shrunk and masked artifacts to each other, tightly. With --greedy the tokens after the prompt (the
 file's `prompt_tokens` says how long that is) must be those that coppice-run chooses. `coppice` and
@@ -43,9 +43,12 @@ def main():
     parser.add_argument("golden")
     parser.add_argument("--plan")
     parser.add_argument("--greedy", action="store_true")
+    parser.add_argument("--second", action="store_true", help="the file's tokens_2 and logits_2")
     args, flags = parser.parse_known_args()
 
     golden, metadata = read_safetensors(args.golden)
+    if args.second:
+        golden = {name: golden[name + "_2"] for name in ("tokens", "logits")}
     tokens = golden["tokens"].tolist()
     bad = False
 

@@ -109,3 +109,41 @@ module attributes {lm.model_type = "opt", lm.context = 8 : i32} {
     return %1 : tensor<?x2xf32>
   }
 }
+
+// -----
+
+// A gate that is no linear, and neurons that come from none.
+module attributes {lm.model_type = "opt", lm.context = 8 : i32} {
+  lm.tensor private @w : tensor<2x2xf32>
+  func.func @model(%tokens: tensor<?xi32>, %positions: tensor<?xi32>) -> tensor<?x2xf32> {
+    %w = lm.weight @w : tensor<2x2xf32>
+    %0 = lm.embed %tokens, %w : tensor<?xi32>, tensor<2x2xf32> -> tensor<?x2xf32>
+    %1 = lm.block attention layer 0 (%a = %0) : tensor<?x2xf32> {
+      %q = lm.linear %a, %w : tensor<?x2xf32>, tensor<2x2xf32> -> tensor<?x2xf32>
+      %h = lm.attention %q, %q, %q head_dim 2 kv_map [0] scale 1.0 : tensor<?x2xf32>, tensor<?x2xf32>, tensor<?x2xf32> -> tensor<?x2xf32>
+      %o = lm.linear %h, %w : tensor<?x2xf32>, tensor<2x2xf32> -> tensor<?x2xf32>
+      lm.yield %o : tensor<?x2xf32>
+    }
+    // expected-error @+1 {{import: the ffn block of layer 0 gate does not come from an lm.linear}}
+    %2 = lm.block ffn layer 0 (%a = %1) : tensor<?x2xf32> {
+      %u = lm.linear %a, %w : tensor<?x2xf32>, tensor<2x2xf32> -> tensor<?x2xf32>
+      %f = lm.activation silu %a : tensor<?x2xf32> -> tensor<?x2xf32>
+      %p = lm.mul %f, %u : tensor<?x2xf32>, tensor<?x2xf32> -> tensor<?x2xf32>
+      %d = lm.linear %p, %w : tensor<?x2xf32>, tensor<2x2xf32> -> tensor<?x2xf32>
+      lm.yield %d : tensor<?x2xf32>
+    }
+    %3 = lm.block attention layer 1 (%a = %2) : tensor<?x2xf32> {
+      %q = lm.linear %a, %w : tensor<?x2xf32>, tensor<2x2xf32> -> tensor<?x2xf32>
+      %h = lm.attention %q, %q, %q head_dim 2 kv_map [0] scale 1.0 : tensor<?x2xf32>, tensor<?x2xf32>, tensor<?x2xf32> -> tensor<?x2xf32>
+      %o = lm.linear %h, %w : tensor<?x2xf32>, tensor<2x2xf32> -> tensor<?x2xf32>
+      lm.yield %o : tensor<?x2xf32>
+    }
+    // expected-error @+1 {{import: the ffn block of layer 1 neurons do not come from an lm.linear}}
+    %4 = lm.block ffn layer 1 (%a = %3) : tensor<?x2xf32> {
+      %f = lm.activation relu %a : tensor<?x2xf32> -> tensor<?x2xf32>
+      %d = lm.linear %f, %w : tensor<?x2xf32>, tensor<2x2xf32> -> tensor<?x2xf32>
+      lm.yield %d : tensor<?x2xf32>
+    }
+    return %4 : tensor<?x2xf32>
+  }
+}

@@ -2,6 +2,8 @@
 // RUN: coppice-opt %S/Inputs/model.mlir -o %t.before
 // RUN: echo '{"version": 1, "model_type": "llama", "remove": [{"layer": 0, "heads": [2, 0], "neurons": ["1-2"]}, {"layer": 1, "experts": [1]}]}' > %t.parts
 // RUN: coppice-opt %S/Inputs/model.mlir --lm-apply-plan=plan=%t.parts | FileCheck %s --check-prefix=PARTS
+// RUN: coppice-opt %S/Inputs/model.mlir --lm-apply-plan="plan=%t.parts report=true" -o /dev/null 2>&1 | FileCheck %s --check-prefix=COUNTS
+// COUNTS: remark: lm-apply-plan: heads 2, neurons 2, experts 1, blocks 0
 // RUN: echo '{"version": 1, "model_type": "llama", "remove": [{"layer": 1, "whole": true}, {"layer": 0, "ffn": true, "heads": ["0-2"]}]}' > %t.blocks
 // RUN: coppice-opt %S/Inputs/model.mlir --lm-apply-plan=plan=%t.blocks | FileCheck %s --check-prefix=BLOCKS
 // RUN: echo '{"version": 1, "model_type": "llama", "remove": [{"layer": 0, "heads": [], "neurons": []}]}' > %t.nothing
