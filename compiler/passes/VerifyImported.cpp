@@ -71,7 +71,10 @@ void VerifyImportedPass::checkFunction(func::FuncOp function) {
 
 /// Nothing cut yet (but masked, if so asked), and weights where the passes look for them.
 void VerifyImportedPass::checkPlain(Operation *op) {
-  if (isa<lm::SelectOp>(op) || (!masked && isa<lm::MaskOp>(op)))
+  // A constant in place of a dead neuron may be selected from a bias.
+  auto select = dyn_cast<lm::SelectOp>(op);
+  if ((select && !(masked && lm::isConstantRow(select.getType()))) ||
+      (!masked && isa<lm::MaskOp>(op)))
     fail(op) << op->getName() << " stands in an imported graph; only plans and passes make it";
   auto moe = dyn_cast<lm::MoeOp>(op);
   if (moe && moe.getDead() && !masked)

@@ -11,8 +11,12 @@ static Error fault(const Twine &what) {
   return createStringError(llvm::inconvertibleErrorCode(), what);
 }
 
+/// The one OpT over tokens; those over constant rows are expressions of a constant.
 template <typename OpT> static Expected<OpT> onlyOne(lm::BlockOp block) {
-  SmallVector<OpT> found(block.getBody().front().getOps<OpT>());
+  SmallVector<OpT> found;
+  for (OpT op : block.getBody().front().getOps<OpT>())
+    if (lm::isTokenRows(op.getType()))
+      found.push_back(op);
   if (found.size() != 1)
     return fault("holds " + Twine(found.size()) + " " + OpT::getOperationName() + ", not one");
   return found.front();
