@@ -1,6 +1,7 @@
 // What coppice inspect says of a known artifact, as text and as JSON, and of damaged files.
 #include "compiler/artifact/Inspect.h"
 #include "Sample.h"
+#include "compiler/artifact/InspectContents.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/JSON.h"
 
@@ -74,6 +75,137 @@ TEST_F(Inspect, Text) {
         "x86-64-v3: avx2, fma", "arena 128 bytes a row", "192 bytes a position, 21,504 at full",
         "abababababab", "8,460", "2 x f16, f32", "3 of 4", "5 of 11", "cut", "none"})
     EXPECT_NE(text.find(part), std::string::npos) << part << "\n" << text;
+}
+
+// Layers that keep the same share a line, so that eighty of them fit a screen; what is kept is
+// drawn, and where a sign stands for several, + is at least half of them and - fewer.
+TEST_F(Inspect, TextOfManyLayers) {
+  LayerSummary layer = sample.program.summary.layers[0];
+  layer.neuronsBefore = 64; // sixteen signs of four
+  layer.neurons = {0, 1, 2, 3, 5, 8, 9, 13, 14, 15};
+  sample.program.summary.layers.assign(80, layer);
+  sample.program.summary.layers[41].heads = {1};
+  llvm::cantFail(writeArtifact(sample.program, sample.checkpoint, sample.inputs, path));
+  std::string text = inspect(false);
+  const char *lines =
+      "\n  0-40    3 of 4      2 of 2      10 of 64            #.##   #-++............"
+      "\n  41      1 of 4      2 of 2      10 of 64            .#..   #-++............"
+      "\n  42-79   3 of 4      2 of 2      10 of 64            #.##   #-++............"
+      "\n\n";
+  EXPECT_NE(text.find(lines), std::string::npos) << text;
+}
+
+// A set drawn in fewer cells than it has numbers, against counting them one by one.
+TEST(InspectShares, AgainstCounting) {
+  for (uint32_t before : {1u, 2u, 7u, 37u, 64u, 641u})
+    for (uint32_t cells : {1u, 2u, 5u, 16u, 37u, 640u})
+      for (uint32_t step : {1u, 2u, 3u, 11u}) {
+        if (cells > before)
+          continue;
+        inspect::KeptSet set;
+        set.before = before;
+        for (uint32_t n = 0; n < before; n += step)
+          set.kept.push_back(n);
+        std::vector<double> here(cells), kept(cells);
+        for (uint32_t n = 0; n < before; ++n)
+          here[size_t(n) * cells / before] += 1, kept[size_t(n) * cells / before] += n % step == 0;
+        std::vector<uint8_t> shares = set.shares(cells, 8);
+        ASSERT_EQ(shares.size(), cells);
+        for (uint32_t c = 0; c < cells; ++c) {
+          ASSERT_GE(here[c], 1);
+          EXPECT_EQ(shares[c] == 0, kept[c] == 0);
+          EXPECT_EQ(shares[c] == 8, kept[c] == here[c]);
+          EXPECT_LE(std::abs(shares[c] - 8 * kept[c] / here[c]), 1) << before << ' ' << cells;
+        }
+      }
+}
+
+// The page appears whole, replaces an older one, and leaves nothing beside it.
+TEST_F(Inspect, DrawsAFile) {
+  std::string page = folder.file("page.html");
+  writeFile(page, {'o', 'l', 'd'});
+  llvm::cantFail(drawArtifact(path, page));
+  std::vector<uint8_t> bytes = readFile(page);
+  llvm::StringRef text(reinterpret_cast<const char *>(bytes.data()), bytes.size());
+  EXPECT_TRUE(text.starts_with("<!DOCTYPE html>") && text.ends_with("</html>\n"));
+  for (const char *part :
+       {">500<", ">2,000<", ">8,460<", "21,504", "x86-64-v3", "abababab", "none"})
+    EXPECT_TRUE(text.contains(part)) << part;
+  EXPECT_EQ(folder.entries(), (std::vector<std::string>{"a.coppice", "page.html"}));
+}
+
+// Damage, no place to write, and the artifact's own place: an error, and the older page stays.
+TEST_F(Inspect, DrawsNothing) {
+  std::string page = folder.file("page.html");
+  writeFile(page, {'o', 'l', 'd'});
+  EXPECT_NE(llvm::toString(drawArtifact(path, folder.file("none/page.html"))), "");
+  EXPECT_NE(llvm::toString(drawArtifact(path, path)).find("it is the artifact itself"),
+            std::string::npos);
+  std::vector<uint8_t> bytes = readFile(path);
+  bytes.back() ^= 1;
+  writeFile(path, bytes);
+  EXPECT_NE(llvm::toString(drawArtifact(path, page)), "");
+  EXPECT_EQ(readFile(page).size(), 3u);
+  EXPECT_EQ(folder.entries(), (std::vector<std::string>{"a.coppice", "page.html"}));
+}
+
+// Names in a file are text on the page and never markup; the file's own name is not trusted either.
+TEST_F(Inspect, PageEscapesNames) {
+  sample.program.target = "<script>\"a&b\x1b";
+  path = folder.file("<img src=x>.coppice");
+  llvm::cantFail(writeArtifact(sample.program, sample.checkpoint, sample.inputs, path));
+  std::string page = folder.file("page.html");
+  llvm::cantFail(drawArtifact(path, page));
+  std::vector<uint8_t> bytes = readFile(page);
+  llvm::StringRef text(reinterpret_cast<const char *>(bytes.data()), bytes.size());
+  EXPECT_FALSE(text.contains("<script") || text.contains("<img") || text.contains('\x1b'));
+  EXPECT_TRUE(text.contains("&lt;script&gt;&quot;a&amp;b"));
+}
+
+// Widths that a file claims do not decide how long the page is.
+TEST_F(Inspect, PageOfWideLayers) {
+  for (LayerSummary &layer : sample.program.summary.layers) {
+    layer.headsBefore = layer.kvHeadsBefore = 1000000000;
+    layer.neuronsBefore = 2000000000;
+    layer.neurons.clear();
+    for (int32_t n = 0; n < 4000000; n += 2)
+      layer.neurons.push_back(n * 499);
+  }
+  llvm::cantFail(writeArtifact(sample.program, sample.checkpoint, sample.inputs, path));
+  std::string page = folder.file("page.html");
+  llvm::cantFail(drawArtifact(path, page));
+  EXPECT_LT(readFile(page).size(), 200000u);
+}
+
+// Every second of 700,000 neurons: which they are would take 87 KB, so the artifact counts them, in
+// all layers, and each output says so instead of inventing a list.
+TEST_F(Inspect, CountsWithoutNumbers) {
+  LayerSummary &wide = sample.program.summary.layers[0];
+  wide.neuronsBefore = 700000;
+  wide.neurons.clear();
+  for (int32_t i = 0; i < 700000; i += 2)
+    wide.neurons.push_back(i);
+  llvm::cantFail(writeArtifact(sample.program, sample.checkpoint, sample.inputs, path));
+  auto got = llvm::json::parse(inspect(true));
+  ASSERT_TRUE(bool(got)) << llvm::toString(got.takeError());
+  const int64_t before[] = {700000, 11}, kept[] = {350000, 1};
+  for (int i = 0; i < 2; ++i) {
+    const llvm::json::Object &layer = *(*got->getAsObject()->getArray("layers"))[i].getAsObject();
+    const llvm::json::Object &neurons = *layer.getObject("neurons");
+    EXPECT_EQ(neurons.getInteger("before"), before[i]);
+    EXPECT_EQ(neurons.getInteger("kept"), kept[i]);
+    ASSERT_TRUE(neurons.get("ranges"));
+    EXPECT_TRUE(neurons.getNull("ranges"));
+    EXPECT_TRUE(layer.getObject("heads")->getArray("ranges"));
+  }
+  std::string text = inspect(false);
+  EXPECT_NE(text.find("350,000 of 700,000  #.##   not recorded\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("not recorded: the artifact says how many"), std::string::npos) << text;
+  ASSERT_EQ(llvm::toString(drawArtifact(path, folder.file("page.html"))), "");
+  std::vector<uint8_t> page = readFile(folder.file("page.html"));
+  std::string html(page.begin(), page.end());
+  EXPECT_NE(html.find("records how many are kept, but not which"), std::string::npos);
+  EXPECT_NE(html.find("350,000 of 700,000 (50.0 %)"), std::string::npos);
 }
 
 // Names in a file cannot write to the terminal.
