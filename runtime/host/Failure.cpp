@@ -1,6 +1,7 @@
 // Sentences for people; see Failure.h.
 #include "runtime/host/Failure.h"
 #include <cstdarg>
+#include <cstdint>
 #include <cstdio>
 
 coppice_status coppice::runtime::fail(coppice_error *error, coppice_status status,
@@ -10,6 +11,10 @@ coppice_status coppice::runtime::fail(coppice_error *error, coppice_status statu
     va_start(args, format);
     vsnprintf(error->message, sizeof error->message, format, args);
     va_end(args);
+    // Names in a file may hold anything: no line's end, and nothing that a terminal would obey.
+    for (char *at = error->message; *at; ++at)
+      if (uint8_t(*at) < 0x20 || *at == 0x7f)
+        *at = '?';
   }
   return status;
 }

@@ -3,7 +3,9 @@
 // Most mutations end with both checksums made right, so that the fuzzer gets behind them; some
 // change the metadata only, and then the areas behind it move as the format wants. What verifies in
 // memory is opened as a file too, looked at through every function of the interface that does not
-// run a kernel, and its tokenizer is exercised.
+// run a kernel, and its tokenizer is exercised. `coppice inspect` describes it in its three ways.
+#include "compiler/artifact/InspectContents.h"
+#include "compiler/import/Json.h"
 #include "runtime/host/Model.h"
 #include "runtime/host/TokenizerTables.h"
 #include "runtime/schema/artifact_generated.h"
@@ -24,6 +26,31 @@ static std::string inMemory(const uint8_t *data, size_t size) {
   FUZZ_CHECK(file >= 0 && ftruncate(file, 0) == 0);
   FUZZ_CHECK(pwrite(file, data, size, 0) == ssize_t(size));
   return "/proc/self/fd/" + std::to_string(file);
+}
+
+/// Whether a terminal shows `text` as it is. Strings in an artifact may hold anything.
+static bool isPlain(llvm::StringRef text, bool lines) {
+  for (unsigned char byte : text)
+    if ((byte < 0x20 && !(lines && byte == '\n')) || byte == 0x7f)
+      return false;
+  return true;
+}
+
+static void inspectAll(const std::string &path) {
+  auto contents = inspect::readContents(path);
+  if (!contents) {
+    FUZZ_CHECK(isPlain(llvm::toString(contents.takeError()), false));
+    return;
+  }
+  std::string text, json, page;
+  llvm::raw_string_ostream textStream(text), jsonStream(json), pageStream(page);
+  inspect::writeText(*contents, textStream);
+  FUZZ_CHECK(isPlain(textStream.str(), true));
+  inspect::writeJson(*contents, jsonStream);
+  auto parsed = parseJson(jsonStream.str(), "inspect");
+  FUZZ_CHECK(bool(parsed));
+  inspect::writeHtml(*contents, "artifact", pageStream);
+  FUZZ_CHECK(!llvm::StringRef(pageStream.str()).contains_insensitive("<script"));
 }
 
 static void useModel(coppice_model *model) {
@@ -80,14 +107,16 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (runtime::readTokenizer(blob.get(), tables->size(), tokenizer) == COPPICE_OK)
       fuzz::exercise(tokenizer);
   }
+  std::string path = inMemory(data, size);
+  inspectAll(path);
   coppice_model *model = nullptr;
-  status = coppice_model_open(inMemory(data, size).c_str(), nullptr, &model, &error);
+  status = coppice_model_open(path.c_str(), nullptr, &model, &error);
   FUZZ_CHECK((status == COPPICE_OK) == (model != nullptr));
   if (model) {
     useModel(model);
     coppice_model_close(model);
   } else {
-    FUZZ_CHECK(error.message[0] != '\0');
+    FUZZ_CHECK(error.message[0] != '\0' && isPlain(error.message, false));
   }
   return 0;
 }
