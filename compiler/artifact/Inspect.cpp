@@ -7,6 +7,10 @@
 
 using namespace coppice;
 
+/// Drawn on a page. Far above any model, and a file's layers may share their bytes: without a limit
+/// a small file could ask for a page of any length.
+constexpr size_t kMaxDrawnLayers = 2048;
+
 llvm::Error coppice::inspectArtifact(llvm::StringRef path, bool json, llvm::raw_ostream &out) {
   auto contents = inspect::readContents(path);
   if (!contents)
@@ -26,6 +30,11 @@ llvm::Error coppice::drawArtifact(llvm::StringRef path, llvm::StringRef output) 
     return llvm::createStringError(llvm::inconvertibleErrorCode(),
                                    "cannot write '" + output +
                                        "': it is the artifact itself; name another file");
+  if (contents->layers.size() > kMaxDrawnLayers)
+    return llvm::createStringError(llvm::inconvertibleErrorCode(),
+                                   "'" + path + "' has " + llvm::Twine(contents->layers.size()) +
+                                       " layers, and a page shows " + llvm::Twine(kMaxDrawnLayers) +
+                                       " at most; see it with --json");
   std::string page;
   llvm::raw_string_ostream stream(page);
   inspect::writeHtml(*contents, llvm::sys::path::filename(path), stream);

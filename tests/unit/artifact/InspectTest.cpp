@@ -208,6 +208,22 @@ TEST_F(Inspect, CountsWithoutNumbers) {
   EXPECT_NE(html.find("350,000 of 700,000 (50.0 %)"), std::string::npos);
 }
 
+// A model without layers is drawn; one with more than anybody has is refused by the page alone.
+TEST_F(Inspect, PageOfNoLayersAndOfTooMany) {
+  std::string page = folder.file("page.html");
+  LayerSummary layer = sample.program.summary.layers[0];
+  sample.program.summary.layers.clear();
+  llvm::cantFail(writeArtifact(sample.program, sample.checkpoint, sample.inputs, path));
+  llvm::cantFail(drawArtifact(path, page));
+  llvm::sys::fs::remove(page);
+  sample.program.summary.layers.assign(2049, layer);
+  llvm::cantFail(writeArtifact(sample.program, sample.checkpoint, sample.inputs, path));
+  EXPECT_NE(llvm::toString(drawArtifact(path, page)).find("2049 layers, and a page shows 2048"),
+            std::string::npos);
+  EXPECT_EQ(folder.entries(), (std::vector<std::string>{"a.coppice"}));
+  EXPECT_NE(inspect(false).find("0-2048"), std::string::npos);
+}
+
 // Names in a file cannot write to the terminal.
 TEST_F(Inspect, EscapesNames) {
   sample.program.target = "\x1b[2J";
