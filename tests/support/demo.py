@@ -24,7 +24,7 @@ SHOWN = ("antonym", "next_number", "category")  # a question of each is shown wi
 if "utf" in (sys.stdout.encoding or "").lower():
     SHADES, FULL, EMPTY, OFF, ARROW = " ░▒▓█", "━", "─", "·", "→"
 else:
-    SHADES, FULL, EMPTY, OFF, ARROW = " .:+#", "#", "-", ".", "->"
+    SHADES, FULL, EMPTY, OFF, ARROW = " -:+#", "#", "-", ".", "->"
 COLOUR = sys.stdout.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
 
 
@@ -152,7 +152,7 @@ def main():
         with Status(f"asking {name} {sum(map(len, tasks.values()))} questions"):
             given[name] = accuracy.answers(tool["coppice-choices"], file, tasks)
 
-    print("\n" + bold("asked the same, with five examples each (two are shown):"))
+    print("\n" + bold("asked the same, with five examples each (the last two are shown):"))
     for task in SHOWN:
         question = tasks[task][0]
         said = [question["choices"][given[n][task][0]].strip()
@@ -172,7 +172,7 @@ def main():
             means[name] += right[name] / len(tasks)
     print(bold(f"{'mean':18}" + "".join(f"{means[name]:>12.1f}" for name in files)))
     print(dim(f"{'in PyTorch':18}" + "".join(f"{ORIGINAL.get(n, ''):>12}" for n in files)
-              + "  float32, other questions too"))
+              + "  of 200 questions a task, float32"))
     print(f"\nDrawn in full: {os.path.join(out, 'pruned.html')}, for a browser. More: docs/index.md")
     return 0
 
