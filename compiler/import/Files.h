@@ -37,8 +37,8 @@ private:
   llvm::sys::fs::mapped_file_region region;
 };
 
-/// The text of a file that may be a pipe, and that has at most `limit` bytes: larger ones, and those
-/// that never end, are refused. Errors name the path.
+/// The text of a file that may be a pipe, and that has at most `limit` bytes: larger ones, and
+/// those that never end, are refused. Errors name the path.
 llvm::Expected<std::string> readTextFile(llvm::StringRef path, uint64_t limit);
 
 /// Reads and parses a JSON file of at most maxJsonFileBytes, guarded as in Json.h.

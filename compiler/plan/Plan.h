@@ -39,7 +39,8 @@ struct Plan {
 /// Parses a plan. Errors read "FILE: remove[2].heads[1]: layer 5: what is wrong, and the way out".
 llvm::Expected<Plan> parsePlan(llvm::StringRef text, llvm::StringRef fileName);
 
-/// A plan has at most this many bytes; each index of a large model, spelt out, is a hundredth of it.
+/// A plan has at most this many bytes; each index of a large model, spelt out, is a hundredth of
+/// it.
 constexpr uint64_t maxPlanBytes = uint64_t(64) << 20;
 
 /// Reads FILE and parses it.

@@ -27,14 +27,22 @@ def run(command, **options):
 
 
 def timed(command):
-    """Seconds and peak resident bytes of a command."""
-    start = time.monotonic()
+    """Seconds and peak resident bytes of a command. The peak is read from /proc while it runs:
+    wait4 would count this interpreter's own, from before the command took its place."""
+    start, peak = time.monotonic(), 0
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                stderr=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    if status:
-        raise subprocess.CalledProcessError(status, command)
-    return time.monotonic() - start, usage.ru_maxrss * 1024
+    while process.poll() is None:
+        try:
+            with open(f"/proc/{process.pid}/status") as file:
+                peak = max([peak] + [1024 * int(line.split()[1]) for line in file
+                                     if line.startswith("VmHWM")])
+        except OSError:
+            pass
+        time.sleep(0.005)
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, command)
+    return time.monotonic() - start, peak
 
 
 def compile_model(tools, model, output, *flags):
