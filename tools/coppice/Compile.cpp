@@ -43,27 +43,42 @@ public:
   CompileOptTable() : GenericOptTable(kOptions) {}
 };
 
+const char kIntroduction[] =
+    R"(coppice compile - a checkpoint and a pruning plan into a native artifact
+
+usage: coppice compile MODEL_DIR -o FILE [options]
+
+MODEL_DIR is a Hugging Face folder: config.json, model.safetensors (or its shards and their index),
+and tokenizer.json (or vocab.json and merges.txt) if text is to go in and out.
+
+options:
+)";
+
 const char kExamples[] = R"(
-examples:
+examples (opt-125m stands for such a folder; tests/models/opt-icl is one):
   coppice compile opt-125m -o opt.coppice
       the whole model, in the checkpoint's own precision, for this machine
   coppice compile opt-125m --plan cut.json --weights f16 --target x86-64-v3 -o opt.coppice
       what the plan leaves, as float16, for any machine with AVX2
   coppice compile opt-125m --plan cut.json --keep-masks -o masked.coppice
       the masked original, to compare with
+  coppice compile opt-125m --find-dead -o opt.coppice --report found.json
+      without what a pruning tool left as zeros, and a list of what that was
   coppice compile opt-125m --plan cut.json --emit=mlir --stop-after=shrink
       the graph after a phase, on standard output
 
-MODEL_DIR is a Hugging Face folder: config.json, model.safetensors (or its shards and their index),
-and tokenizer.json if text is to go in and out.
+exit code: 0 success, 1 an error in the input (nothing is written then), 2 a wrong call
 
 phases (--stop-after):
 )";
 
 void printHelp(const CompileOptTable &table) {
-  table.printHelp(llvm::outs(), "coppice compile MODEL_DIR -o FILE [options]",
-                  "compile a checkpoint and a pruning plan into a native artifact");
-  llvm::outs() << kExamples;
+  // LLVM's table of options, under this project's own headings.
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  table.printHelp(stream, "", "");
+  llvm::StringRef options = llvm::StringRef(text).split("OPTIONS:\n").second.rtrim();
+  llvm::outs() << kIntroduction << options << '\n' << kExamples;
   for (const PhaseInfo &info : phases())
     llvm::outs() << "  " << llvm::left_justify(info.name, 8) << info.description << '\n';
 }

@@ -19,7 +19,7 @@ each layer keeps, layers that keep the same on one line. The artifact need not b
 examples:
   coppice inspect opt.coppice
   coppice inspect opt.coppice --html opt.html
-  coppice inspect opt.coppice --json | jq .model.parameters
+  coppice inspect opt.coppice --json > opt.json
 )";
 
 static int wrongCall(const llvm::Twine &message) {

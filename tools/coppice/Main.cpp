@@ -18,9 +18,12 @@ commands:
   coppice COMMAND --help       more about one command
   coppice --version            the version
 
-Run what comes out with coppice-run:
+examples:
   coppice compile opt-125m --plan cut.json -o opt.coppice
+  coppice inspect opt.coppice
   coppice-run opt.coppice -p "Once upon a time" -n 50
+      opt-125m stands for a folder as Hugging Face has it; tests/models/opt-icl is one to try.
+      coppice-run and coppice-bench run what was compiled, and need no compiler
 )";
 
 static int run(llvm::ArrayRef<const char *> arguments) {
