@@ -155,7 +155,7 @@ def fuzz(target, args, folder):
     record = {"target": target, "executions": 0, "seconds": 0, "findings": 0, "new": 0,
               "regressions": len(regressions(target)), "failed": 0}
     problems = ""
-    limits = ["-timeout=25", "-rss_limit_mb=2500", "-artifact_prefix=" + findings]
+    limits = ["-timeout=60", "-rss_limit_mb=2500", "-artifact_prefix=" + findings]
     for path in regressions(target):
         code, output = run([program, *limits, path])
         if code != 0:
