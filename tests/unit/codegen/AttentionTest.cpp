@@ -20,13 +20,13 @@ struct Case {
   uint32_t mapWord = 0;
   float scale = 0.3f;
 
-  Case(uint32_t headDim, uint32_t heads, uint32_t kvHeads, Random &random)
+  Case(uint32_t headDim, uint32_t heads, uint32_t kvHeads, Random &random, uint32_t longest = 150)
       : headDim(headDim), heads(heads), kvHeads(kvHeads), layerOffset(3 * random.below(3)) {
     for (uint32_t h = 0; h < heads; ++h)
       map.push_back(random.below(kvHeads));
     mapWord = weights.add(map);
     for (int s = 0; s < 2; ++s) {
-      uint32_t length = 1 + random.below(s ? 40 : 150);
+      uint32_t length = 1 + random.below(s ? longest / 4 + 1 : longest);
       lengths.push_back(length);
       capacities.push_back((length + 15) / 16 * 16 + 16 * random.below(2));
       query.push_back(random.values(size_t(length) * heads * headDim));
@@ -130,6 +130,25 @@ TEST(Attention, EqualsTheReference) {
                 << "headDim " << headDim << " session " << s << " position " << p;
           }
   }
+}
+
+// Every head size to 200, over sessions of one to three cache blocks.
+TEST(Attention, EveryHeadSize) {
+  Random random(23);
+  for (uint32_t headDim = 1; headDim <= 200; ++headDim)
+    for (const std::string &target : runnableTargets()) {
+      Case c(headDim, 1 + random.below(3), 1 + random.below(2), random, 40);
+      auto got =
+          c.run(target, random.below(2) ? Flush::Exact : Flush::Begin, 1 + random.below(40), true);
+      for (int s = 0; s < 2; ++s)
+        for (uint32_t p = random.below(3); p < c.lengths[s]; p += 3)
+          for (uint32_t d = random.below(7); d < headDim; d += 7) {
+            uint32_t head = random.below(c.heads);
+            ASSERT_NEAR(got[s][(size_t(p) * c.heads + head) * headDim + d],
+                        c.reference(s, p, head, d), 1e-5)
+                << "headDim " << headDim << " session " << s << " position " << p;
+          }
+    }
 }
 
 // A row's bits are the same whether its tokens come one by one, in odd chunks or all at once, with
