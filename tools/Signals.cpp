@@ -42,7 +42,11 @@ uintptr_t parseHex(const char *&text) {
 /// `address`, its path; else null. An empty path is anonymous memory.
 const char *pathAt(const char *line, uintptr_t address) {
   uintptr_t begin = parseHex(line);
-  if (*line++ != '-' || address < begin || address >= parseHex(line))
+  if (*line != '-')
+    return nullptr;
+  ++line;
+  uintptr_t end = parseHex(line);
+  if (address < begin || address >= end)
     return nullptr;
   for (int field = 0; field < 4; ++field) {
     line += std::strspn(line, " ");
@@ -80,7 +84,7 @@ bool sayMappedFile(uintptr_t address) {
   sigset_t only;
   sigemptyset(&only);
   sigaddset(&only, signal);
-  sigprocmask(SIG_UNBLOCK, &only, nullptr);
+  pthread_sigmask(SIG_UNBLOCK, &only, nullptr);
   raise(signal);
   _exit(128 + signal);
 }

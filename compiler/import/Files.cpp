@@ -85,7 +85,7 @@ llvm::Expected<std::string> readTextFile(llvm::StringRef path, uint64_t limit) {
     text.resize(before + (got ? *got : 0));
     if (got && *got > 0 && text.size() <= limit)
       continue;
-    fs::closeFile(*file);
+    (void)fs::closeFile(*file);
     if (!got)
       return fail("cannot read it: " + llvm::toString(got.takeError()));
     if (text.size() > limit)

@@ -174,7 +174,7 @@ static size_t normalize(encoder *e, const uint8_t *text, size_t bytes, bool prep
   size_t at = 0, room = e->normalized_capacity;
   const coppice_bytes space = t->space;
   bool spaces = replace && space.bytes > 0;
-  if (prepend) {
+  if (prepend && t->prepend.bytes > 0) {
     if (t->prepend.bytes > room)
       return SIZE_MAX;
     memcpy(e->normalized, t->prepend.data, t->prepend.bytes);
