@@ -197,6 +197,10 @@ int compileMain(llvm::ArrayRef<const char *> arguments) {
       return wrongCall("say with -o FILE where the artifact goes");
     options.output = "-";
   }
+  if (!options.report.empty() && options.report == options.output)
+    return wrongCall("--report and -o both name " + options.output + "; give them two names");
+  if (!options.report.empty() && options.emit != Emit::Artifact)
+    return wrongCall("--report goes with an artifact, not with --emit=" + emit);
 
   bool quiet = args.hasArg(OPT_quiet);
   llvm::Expected<CompileResult> result = [&] {
