@@ -209,8 +209,12 @@ llvm::Error openShards(SafetensorsCheckpoint &checkpoint, llvm::StringRef direct
 } // namespace
 
 llvm::Expected<std::unique_ptr<Checkpoint>> Checkpoint::open(llvm::StringRef directory) {
-  if (!fileExists(directory))
-    return llvm::createStringError(llvm::Twine(directory) + ": there is no such folder");
+  llvm::sys::fs::file_status status;
+  if (std::error_code code = llvm::sys::fs::status(directory, status))
+    return llvm::createStringError(llvm::Twine(directory) + ": " +
+                                   (code == std::errc::no_such_file_or_directory
+                                        ? "there is no such folder"
+                                        : "cannot read it: " + code.message()));
   if (!llvm::sys::fs::is_directory(directory))
     return llvm::createStringError(llvm::Twine(directory) +
                                    ": a model's folder is wanted, and this is a file");
@@ -218,7 +222,6 @@ llvm::Expected<std::unique_ptr<Checkpoint>> Checkpoint::open(llvm::StringRef dir
   std::string path = joinPath(directory, singleFile);
   // With both, the single file is the checkpoint: so Hugging Face reads such a folder.
   // In a folder that may not be entered, no file seems to exist.
-  llvm::sys::fs::file_status status;
   if (std::error_code code = llvm::sys::fs::status(path, status);
       code && code != std::errc::no_such_file_or_directory)
     return llvm::createStringError(llvm::Twine(path) + ": cannot read it: " + code.message());
