@@ -1,5 +1,7 @@
 // See IndexSets.h.
 #include "compiler/artifact/IndexSets.h"
+#include "compiler/artifact/Records.h"
+#include "runtime/host/Records.h"
 #include <algorithm>
 #include <cassert>
 
@@ -9,16 +11,10 @@ using namespace coppice;
 /// without bound. Far above any width of a layer.
 constexpr uint32_t kMaxDense = 1u << 24;
 
-static void putLeb(std::vector<uint8_t> &to, uint32_t number) {
-  for (; number >= 0x80; number >>= 7)
-    to.push_back(uint8_t(number | 0x80));
-  to.push_back(uint8_t(number));
-}
-
 flatbuffers::Offset<artifact::IndexSet>
 coppice::writeIndexSet(flatbuffers::FlatBufferBuilder &builder, llvm::ArrayRef<int32_t> kept,
-                       uint32_t before) {
-  if (kept.empty() || kept.size() == before)
+                       uint32_t before, bool recorded) {
+  if (kept.empty() || kept.size() == before || !recorded)
     return artifact::CreateIndexSet(builder, before, uint32_t(kept.size()));
   std::vector<int32_t> sorted(kept.begin(), kept.end());
   std::sort(sorted.begin(), sorted.end());
@@ -29,8 +25,8 @@ coppice::writeIndexSet(flatbuffers::FlatBufferBuilder &builder, llvm::ArrayRef<i
     size_t end = i + 1;
     while (end < sorted.size() && sorted[end] == sorted[end - 1] + 1)
       ++end;
-    putLeb(runs, uint32_t(sorted[i]) - next);
-    putLeb(runs, uint32_t(end - i));
+    putNumber(runs, uint32_t(sorted[i]) - next);
+    putNumber(runs, uint32_t(end - i));
     next = uint32_t(sorted[end - 1]) + 1;
     i = end;
   }
@@ -53,10 +49,15 @@ static llvm::Error contradiction(const char *what) {
                                  what);
 }
 
-llvm::Expected<std::vector<uint32_t>> coppice::readIndexSet(const artifact::IndexSet &set) {
+llvm::Expected<std::optional<std::vector<uint32_t>>>
+coppice::readIndexSet(const artifact::IndexSet &set) {
   uint32_t before = set.before(), kept = set.kept();
   if (kept > before)
     return contradiction("keeps more than there were");
+  if (set.runs() && set.bitmap())
+    return contradiction("is there twice");
+  if (!set.runs() && !set.bitmap() && kept != 0 && kept != before)
+    return std::nullopt;
   std::vector<uint32_t> numbers;
   if (const auto *bitmap = set.bitmap()) {
     if (bitmap->size() != (uint64_t(before) + 7) / 8)
@@ -67,25 +68,15 @@ llvm::Expected<std::vector<uint32_t>> coppice::readIndexSet(const artifact::Inde
     if (!numbers.empty() && numbers.back() >= before)
       return contradiction("names a number beyond the layer's width");
   } else if (const auto *runs = set.runs()) {
-    uint64_t next = 0;
-    uint32_t at = 0;
-    while (at < runs->size()) {
+    runtime::NumberReader reader(*runs);
+    for (uint64_t next = 0; !reader.atEnd();) {
       uint32_t run[2]; // how many go, how many stay
-      for (uint32_t &number : run) {
-        uint64_t value = 0;
-        unsigned shift = 0;
-        uint8_t byte;
-        do {
-          if (at == runs->size() || shift > 28)
-            return contradiction("has a run that does not end");
-          byte = runs->Get(at++);
-          value |= uint64_t(byte & 0x7f) << shift;
-          shift += 7;
-        } while (byte & 0x80);
-        if (value > before)
-          return contradiction("names a number beyond the layer's width");
-        number = uint32_t(value);
-      }
+      if (!reader.read(run[0]) || !reader.read(run[1]))
+        return contradiction("has a run that does not end");
+      if (run[1] == 0 || (run[0] == 0 && next))
+        return contradiction("has a run of none");
+      if (run[0] > before)
+        return contradiction("names a number beyond the layer's width");
       next += run[0];
       if (next > before || run[1] > before - next || run[1] > kept - numbers.size() ||
           kept > kMaxDense)

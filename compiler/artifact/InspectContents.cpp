@@ -2,7 +2,9 @@
 #include "compiler/artifact/InspectContents.h"
 #include "compiler/artifact/IndexSets.h"
 #include "compiler/artifact/WeightStream.h"
+#include "runtime/host/Records.h"
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MathExtras.h"
 #include <map>
 
@@ -22,6 +24,13 @@ std::vector<std::pair<uint32_t, uint32_t>> KeptSet::ranges() const {
 
 std::vector<uint8_t> KeptSet::shares(uint32_t cells, uint8_t levels) const {
   assert(cells <= before && "a cell for less than one number");
+  auto shade = [&](uint64_t part, uint64_t whole) {
+    if (part == 0 || part == whole)
+      return uint8_t(part ? levels : 0);
+    return uint8_t(std::clamp<uint64_t>(part * levels / whole, 1, std::max(levels - 1, 1)));
+  };
+  if (!recorded)
+    return std::vector<uint8_t>(cells, shade(count, before));
   std::vector<uint32_t> counts(cells);
   // Cell c holds the numbers n with n * cells / before = c.
   for (uint32_t number : kept)
@@ -30,11 +39,7 @@ std::vector<uint8_t> KeptSet::shares(uint32_t cells, uint8_t levels) const {
   for (uint64_t cell = 0; cell < cells; ++cell) {
     uint64_t first = llvm::divideCeil(cell * before, cells);
     uint64_t width = llvm::divideCeil((cell + 1) * before, cells) - first;
-    uint64_t count = counts[cell];
-    if (count == 0 || count == width)
-      result.push_back(count ? levels : 0);
-    else
-      result.push_back(uint8_t(std::clamp<uint64_t>(count * levels / width, 1, levels - 1)));
+    result.push_back(shade(counts[cell], width));
   }
   return result;
 }
@@ -53,15 +58,30 @@ uint64_t Contents::kvBytesPerPositionBefore() const {
   return llvm::SaturatingMultiply(floats, uint64_t(sizeof(float)));
 }
 
+/// Heads and neurons of all layers at most, kept or not: sets that keep all take no bytes of the
+/// file, and any number of layers may share one set; neither must ask for memory or time without
+/// bound. Ten times those of the largest models.
+constexpr uint64_t kMaxNumbers = uint64_t(1) << 26;
+
 static llvm::Expected<KeptSet> keptSet(const artifact::IndexSet &set) {
   auto kept = readIndexSet(set);
   if (!kept)
     return kept.takeError();
-  return KeptSet{set.before(), std::move(*kept)};
+  bool recorded = kept->has_value();
+  return KeptSet{set.before(), set.kept(), std::move(*kept).value_or(std::vector<uint32_t>()),
+                 recorded};
 }
 
 static llvm::Error gather(Contents &contents) {
+  uint64_t numbers = 0;
   for (const artifact::Layer *layer : *contents.metadata->model()->layers()) {
+    for (const artifact::IndexSet *set : {layer->heads(), layer->kv_heads(), layer->neurons()})
+      numbers += set->before();
+    if (numbers > kMaxNumbers)
+      return llvm::createStringError(llvm::inconvertibleErrorCode(),
+                                     "the artifact's layers have more than " +
+                                         llvm::Twine(kMaxNumbers) +
+                                         " heads and neurons; compile it again");
     auto heads = keptSet(*layer->heads());
     if (!heads)
       return heads.takeError();
@@ -75,20 +95,19 @@ static llvm::Error gather(Contents &contents) {
                                std::move(*heads), std::move(*kvHeads), std::move(*neurons)});
   }
 
-  std::map<uint16_t, size_t> places;
-  for (const artifact::Weight *weight : *contents.metadata->weights()) {
-    auto [place, isNew] = places.try_emplace(weight->role(), contents.roles.size());
+  std::map<uint32_t, size_t> places;
+  runtime::WeightReader reader(*contents.metadata, contents.prefix.weights.bytes);
+  for (runtime::WeightRecord weight; reader.next(weight);) {
+    auto [place, isNew] = places.try_emplace(weight.role, contents.roles.size());
     if (isNew)
-      contents.roles.push_back({contents.metadata->roles()->Get(weight->role())->str(), "", 0, 0});
+      contents.roles.push_back({contents.metadata->roles()->Get(weight.role)->str(), "", 0, 0});
     RoleBytes &role = contents.roles[place->second];
-    WeightFormat format = WeightFormat(weight->format());
-    llvm::StringRef name = formatName(format);
+    llvm::StringRef name = formatName(WeightFormat(weight.format));
     if (!llvm::is_contained(llvm::split(role.formats, ", "), name))
       role.formats += (role.formats.empty() ? "" : ", ") + name.str();
-    uint64_t bytes = uint64_t(weight->rows()) * weight->cols() * formatBytes(format);
     ++role.count;
-    role.bytes += bytes;
-    contents.weightBytes += bytes;
+    role.bytes += weight.bytes;
+    contents.weightBytes += weight.bytes;
   }
   if (const auto *tokenizer = contents.metadata->tokenizer())
     contents.tokenizerBytes = tokenizer->size();
@@ -102,6 +121,10 @@ llvm::Expected<Contents> coppice::inspect::readContents(llvm::StringRef path) {
   auto refuse = [&](const llvm::Twine &why) {
     return llvm::createStringError(llvm::inconvertibleErrorCode(), "'" + path + "': " + why);
   };
+  // A device may have no end.
+  llvm::sys::fs::file_status status;
+  if (!llvm::sys::fs::status(path, status) && !llvm::sys::fs::is_regular_file(status))
+    return refuse("cannot be read: it is not a regular file");
   auto file = llvm::MemoryBuffer::getFile(path, /*IsText=*/false, /*RequiresNullTerminator=*/false,
                                           /*IsVolatile=*/false, llvm::Align(64));
   if (!file)

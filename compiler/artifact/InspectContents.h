@@ -16,15 +16,18 @@ namespace coppice::inspect {
 
 struct KeptSet {
   uint32_t before = 0;
-  std::vector<uint32_t> kept; // ascending
+  uint32_t count = 0;         // how many are kept
+  std::vector<uint32_t> kept; // which, ascending; none if not recorded
+  bool recorded = true;       // whether the artifact says which
 
   /// Stretches of neighbours, as their first and last number.
   std::vector<std::pair<uint32_t, uint32_t>> ranges() const;
   /// The set drawn in `cells` cells of equal width, at most `before`: the share of each that is
-  /// kept, 0 to `levels`; 0 and `levels` only where none and all of it are.
+  /// kept, 0 to `levels`; 0 and `levels` only where none and all of it are. Not recorded: all
+  /// alike.
   std::vector<uint8_t> shares(uint32_t cells, uint8_t levels) const;
   bool operator==(const KeptSet &other) const {
-    return before == other.before && kept == other.kept;
+    return before == other.before && count == other.count && kept == other.kept;
   }
 };
 

@@ -4,6 +4,7 @@
 // Widths that a file claims never decide how much is drawn: a row has kCells cells at most.
 #include "compiler/artifact/InspectContents.h"
 #include "compiler/artifact/InspectStyle.h"
+#include "runtime/host/Records.h"
 #include "llvm/Support/Format.h"
 #include "llvm/Support/JSON.h"
 
@@ -208,10 +209,9 @@ void Page::headMap() {
     if (!layer.attention)
       out << "block cut";
     else
-      out << grouped(layer.heads.kept.size()) << " of " << grouped(layer.heads.before);
+      out << grouped(layer.heads.count) << " of " << grouped(layer.heads.before);
     if (layer.attention && layer.headsPerKvHead() != 1)
-      out << ", KV " << grouped(layer.kvHeads.kept.size()) << " of "
-          << grouped(layer.kvHeads.before);
+      out << ", KV " << grouped(layer.kvHeads.count) << " of " << grouped(layer.kvHeads.before);
     out << "</text></g>\n";
   }
   out << "</svg></div>\n</section>\n";
@@ -228,9 +228,15 @@ void Page::neuronStrips() {
   uint32_t width = labels + kCells + 190;
   uint64_t height = head + uint64_t(contents.layers.size()) * pitch;
   out << "<section>\n<h2>FFN neurons</h2>\n<p class=\"legend\"><b class=\"kept\"></b> kept "
-         "<b class=\"cut\"></b> cut &middot; first neuron at the left; where one column stands for "
-         "several, the deeper, the more of them are kept &middot; the line below is the share "
-         "kept</p>\n<div class=\"scroll\"><svg id=\"neurons\" width=\""
+         "<b class=\"cut\"></b> cut &middot; ";
+  if (llvm::all_of(contents.layers, [](const LayerShape &layer) { return layer.neurons.recorded; }))
+    out << "first neuron at the left; where one column stands for several, the deeper, the more of "
+           "them are kept";
+  else
+    out << "the artifact records how many are kept, but not which: a paler strip stands for some "
+           "of the layer's neurons";
+  out << " &middot; the line below is the share kept</p>\n<div class=\"scroll\"><svg "
+         "id=\"neurons\" width=\""
       << width << "\" height=\"" << height << "\" viewBox=\"0 0 " << width << ' ' << height
       << "\" role=\"img\" aria-label=\"neurons kept and cut, by layer\">\n";
   for (size_t i = 0; i < contents.layers.size(); ++i) {
@@ -267,7 +273,7 @@ void Page::neuronStrips() {
         out << " s" << level;
       out << "\" d=\"" << path << "\"/>";
     }
-    uint64_t kept = layer.ffn ? neurons.kept.size() : 0;
+    uint64_t kept = layer.ffn ? neurons.count : 0;
     double share = neurons.before ? full * double(kept) / neurons.before : 0;
     out << "<rect class=\"share\" x=\"" << labels << "\" y=\"" << top + strip + 1 << "\" width=\""
         << llvm::format("%.2f", share) << "\" height=\"" << (many ? 2 : 4) << "\"/><text x=\""
@@ -355,7 +361,7 @@ void Page::origin() {
     for (const artifact::Kernel *kernel : *entry->kernels())
       list += (list.empty() ? "" : ", ") + html(*kernel->name());
     fact("kernels", "kernels", list);
-    fact("stages of a step", "stages", grouped(entry->stages()->size()));
+    fact("stages of a step", "stages", grouped(runtime::countStages(*entry).stages));
     fact("hash of the plan", "plan", hashText(entry->plan()).value_or("none: nothing was planned"),
          true);
   }

@@ -1,5 +1,6 @@
 // For programs: docs/inspect-json.md says what every member means, and they stay.
 #include "compiler/artifact/InspectContents.h"
+#include "runtime/host/Records.h"
 #include "llvm/Support/JSON.h"
 
 using namespace coppice;
@@ -19,7 +20,9 @@ void coppice::inspect::writeJson(const Contents &contents, llvm::raw_ostream &st
   auto set = [&](llvm::StringRef name, const KeptSet &set) {
     json.attributeObject(name, [&] {
       json.attribute("before", set.before);
-      json.attribute("kept", set.kept.size());
+      json.attribute("kept", set.count);
+      if (!set.recorded)
+        return json.attribute("ranges", nullptr);
       json.attributeArray("ranges", [&] {
         for (auto [first, last] : set.ranges())
           json.value(llvm::json::Array{first, last});
@@ -88,7 +91,7 @@ void coppice::inspect::writeJson(const Contents &contents, llvm::raw_ostream &st
           for (const artifact::Kernel *kernel : *entry->kernels())
             json.value(text(*kernel->name()));
         });
-        json.attribute("stages", entry->stages()->size());
+        json.attribute("stages", runtime::countStages(*entry).stages);
         json.attribute("arena_bytes_per_row", entry->memory()->arena_bytes_per_row());
         json.attribute("kv_bytes_per_position", kvBytesPerPosition(*entry));
         json.attribute("kv_bytes_at_context",

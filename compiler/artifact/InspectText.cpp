@@ -1,6 +1,7 @@
 // For people. Strings in an artifact may hold anything: they are escaped before a terminal sees
 // them.
 #include "compiler/artifact/InspectContents.h"
+#include "runtime/host/Records.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/Format.h"
 
@@ -20,6 +21,8 @@ static std::string escaped(const flatbuffers::String &text) {
 /// at least half of them are kept, else -.
 static std::string drawn(bool present, const KeptSet &set, uint32_t cells) {
   static const char kShades[] = {'.', '-', '+', '+', '#'};
+  if (present && !set.recorded)
+    return "not recorded";
   std::string text;
   for (uint8_t share : set.shares(std::min(set.before, cells), 4))
     text += kShades[present ? share : 0];
@@ -37,7 +40,7 @@ static void writeLayers(const Contents &contents, llvm::raw_ostream &out) {
   auto cell = [](bool present, const KeptSet &set) {
     if (!present)
       return std::string("cut");
-    return grouped(set.kept.size()) + " of " + grouped(set.before);
+    return grouped(set.count) + " of " + grouped(set.before);
   };
   // Where every query head has a KV head of its own, one column says it all.
   bool sharesKv = false;
@@ -72,6 +75,9 @@ static void writeLayers(const Contents &contents, llvm::raw_ostream &out) {
   }
   out << "\n# kept, . cut; where a sign stands for several: + at least half of them kept, - "
          "fewer\n";
+  if (llvm::any_of(contents.layers,
+                   [](const LayerShape &layer) { return !layer.neurons.recorded; }))
+    out << "not recorded: the artifact says how many neurons are kept, but not which\n";
 }
 
 static void writeBytes(const Contents &contents, llvm::raw_ostream &out) {
@@ -117,7 +123,7 @@ void coppice::inspect::writeText(const Contents &contents, llvm::raw_ostream &ou
       }
     }
     out << '\n';
-    label("step") << grouped(entry->stages()->size()) << " stages, "
+    label("step") << grouped(runtime::countStages(*entry).stages) << " stages, "
                   << grouped(entry->kernels()->size()) << " kernels\n";
     label("memory") << "arena " << grouped(entry->memory()->arena_bytes_per_row())
                     << " bytes a row; KV cache " << grouped(kvBytesPerPosition(*entry))

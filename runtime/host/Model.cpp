@@ -1,7 +1,8 @@
-// Opening and closing: map, verify, copy the code into memory that is first writable, then
-// executable, and never both.
+// Opening and closing: map, verify, and map a sealed copy of the code, which is never writable and
+// which a change of the file cannot reach.
 #include "runtime/host/Model.h"
-#include "runtime/schema/artifact_generated.h"
+#include "runtime/host/Records.h"
+#include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -45,43 +46,82 @@ coppice_status mapFile(const char *path, coppice_model &model, coppice_error *er
   return COPPICE_OK;
 }
 
+/// Puts `bytes` bytes into a file without a name that nothing can change any more. -1 on an error.
+int sealedCopy(const uint8_t *data, size_t bytes) {
+  int file = memfd_create("coppice-code", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+  if (file < 0)
+    return -1;
+  while (bytes) {
+    ssize_t written = write(file, data, bytes);
+    if (written < 0 && errno == EINTR)
+      continue;
+    if (written <= 0)
+      break;
+    data += written;
+    bytes -= size_t(written);
+  }
+  if (!bytes && fcntl(file, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK) == 0)
+    return file;
+  int problem = errno;
+  close(file);
+  errno = problem;
+  return -1;
+}
+
 coppice_status mapCode(coppice_model &model, coppice_error *error) {
   size_t bytes = model.entry->code_bytes();
   if (bytes == 0) // an entry point without kernels has no stages either
     return COPPICE_OK;
-  void *code = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (code == MAP_FAILED)
-    return fail(error, COPPICE_NO_MEMORY, "no memory for %zu bytes of code", bytes);
-  model.code = static_cast<uint8_t *>(code);
-  model.codeBytes = bytes;
-  std::memcpy(code, model.file + model.artifact.prefix.code.offset + model.entry->code_offset(),
-              bytes);
   SystemText text;
-  if (mprotect(code, bytes, PROT_READ | PROT_EXEC) != 0)
+  int file = sealedCopy(model.file + model.artifact.prefix.code.offset + model.entry->code_offset(),
+                        bytes);
+  if (file < 0)
+    return fail(error, COPPICE_NO_MEMORY, "no memory for %zu bytes of code (memfd: %s)", bytes,
+                systemError(text));
+  void *code = mmap(nullptr, bytes, PROT_READ | PROT_EXEC, MAP_PRIVATE, file, 0);
+  int problem = errno;
+  close(file);
+  errno = problem;
+  if (code == MAP_FAILED)
     return fail(error, COPPICE_FILE_ERROR,
-                "the system does not let memory be executed (mprotect: %s); the artifact's code "
+                "the system does not let memory be executed (mmap: %s); the artifact's code "
                 "cannot run here",
                 systemError(text));
-  __builtin___clear_cache(static_cast<char *>(code), static_cast<char *>(code) + bytes);
+  model.code = static_cast<uint8_t *>(code);
+  model.codeBytes = bytes;
   return COPPICE_OK;
 }
 
+/// Null without memory; never null for a count of 0.
+template <typename T> T *zeroed(size_t count) {
+  return static_cast<T *>(calloc(count ? count : 1, sizeof(T)));
+}
+
+/// The core's stages, and their words, from the records. Verified: they are as many as counted.
 coppice_status buildProgram(coppice_model &model, coppice_error *error) {
   const artifact::EntryPoint &entry = *model.entry;
   const artifact::Model &facts = *model.artifact.metadata->model();
-  uint32_t count = entry.stages()->size();
-  model.stages = static_cast<coppice_stage *>(calloc(count ? count : 1, sizeof(coppice_stage)));
-  if (!model.stages)
-    return fail(error, COPPICE_NO_MEMORY, "no memory for %u stages", count);
-  for (uint32_t i = 0; i < count; ++i) {
-    const artifact::Stage &stage = *entry.stages()->Get(i);
-    uint8_t *address = model.code + entry.kernels()->Get(stage.kernel())->offset();
-    model.stages[i] = {reinterpret_cast<coppice_kernel>(address),
-                       entry.args()->data() + stage.first_arg(), stage.count(), stage.set(),
-                       stage.per_row()};
+  StageCounts counts = countStages(entry);
+  size_t kernels = entry.kernels()->size();
+  model.stages = zeroed<coppice_stage>(counts.stages);
+  model.args = zeroed<uint32_t>(counts.words);
+  auto *previous = zeroed<uint32_t>(kernels * kMaxArgs);
+  if (!model.stages || !model.args || !previous) {
+    free(previous);
+    return fail(error, COPPICE_NO_MEMORY, "no memory for %u stages", counts.stages);
   }
+  StageReader reader(entry, previous);
+  uint32_t *args = model.args;
+  coppice_stage *next = model.stages;
+  for (StageRecord stage; reader.next(stage); args += stage.words) {
+    uint8_t *address = model.code + entry.kernels()->Get(stage.kernel)->offset();
+    *next++ = {reinterpret_cast<coppice_kernel>(address), args, stage.count, uint16_t(stage.set),
+               uint16_t(stage.perRow)};
+    std::copy(stage.args, stage.args + stage.words, args);
+  }
+  free(previous);
   model.program.stages = model.stages;
-  model.program.stage_count = count;
+  model.program.stage_count = counts.stages;
   model.program.vocabulary = facts.vocabulary();
   model.program.token_limit = facts.token_limit();
   model.program.context = facts.context();
@@ -117,6 +157,7 @@ void release(coppice_model *model) {
   if (model->owners.fetch_sub(1, std::memory_order_acq_rel) != 1)
     return;
   free(model->stages);
+  free(model->args);
   if (model->code)
     munmap(model->code, model->codeBytes);
   if (model->file)

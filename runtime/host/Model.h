@@ -13,6 +13,7 @@ struct coppice_model {
   uint8_t *code = nullptr; // the entry point's code segment, read and execute
   size_t codeBytes = 0;
   coppice_stage *stages = nullptr;
+  uint32_t *args = nullptr; // of all stages, one after the other
   coppice::runtime::VerifiedArtifact artifact{};
   const coppice::artifact::EntryPoint *entry = nullptr;
   coppice_program program{};

@@ -4,7 +4,7 @@
 #include "runtime/host/Verify.h"
 #include "runtime/core/checksum.h"
 #include "runtime/host/Features.h"
-#include "runtime/schema/artifact_generated.h"
+#include "runtime/host/Records.h"
 #include <algorithm>
 #include <cstring>
 
@@ -17,8 +17,7 @@ constexpr uint64_t kMaxCode = uint64_t(1) << 28;
 constexpr uint64_t kMaxBytesEach = uint64_t(1) << 40; // arena per row, KV cache per position
 constexpr uint32_t kMaxTables = 1 << 20, kMaxDepth = 16;
 constexpr uint32_t kMaxId = INT32_MAX - COPPICE_KV_BLOCK; // tokens and positions are int32
-constexpr uint32_t kMaxStageItems = 1u << 31;
-constexpr uint32_t kMaxArgs = 16, kMaxStages = 1 << 20;
+constexpr uint32_t kMaxStages = 1 << 20, kMaxEntryPoints = 64;
 
 uint64_t alignUp(uint64_t n, uint64_t alignment) {
   return (n + alignment - 1) / alignment * alignment;
@@ -120,47 +119,39 @@ coppice_status checkModel(const artifact::Model &model, coppice_error *error) {
       return fail(error, COPPICE_BAD_ARTIFACT, "the artifact's %s is %u, expected 1 to %u",
                   number.name, number.value, kMaxId);
   for (const artifact::Layer *layer : *model.layers())
-    for (const artifact::IndexSet *set : {layer->heads(), layer->kv_heads(), layer->neurons()})
+    for (const artifact::IndexSet *set : {layer->heads(), layer->kv_heads(), layer->neurons()}) {
       if (set->kept() > set->before())
         return bad(error, "a layer keeps more than it had", set->kept(), set->before());
+      bool some = set->kept() != 0 && set->kept() != set->before();
+      if ((set->runs() && set->bitmap()) || (!some && (set->runs() || set->bitmap())))
+        return bad(error, "a layer says twice what it keeps");
+      if (some && set != layer->neurons() && !set->runs() && !set->bitmap())
+        return bad(error, "a layer does not say which heads it keeps");
+    }
   return COPPICE_OK;
 }
 
 coppice_status checkWeights(const artifact::Artifact &metadata, uint64_t bytes,
                             coppice_error *error) {
-  uint64_t end = 0;
-  for (const artifact::Weight *weight : *metadata.weights()) {
-    uint64_t element = weight->format() == artifact::WeightFormat::F16 ||
-                               weight->format() == artifact::WeightFormat::BF16
-                           ? 2
-                           : 4;
-    if (weight->format() > artifact::WeightFormat::MAX ||
-        weight->layout() > artifact::WeightLayout::MAX)
-      return bad(error, "a weight's format is unknown");
-    if (weight->role() >= metadata.roles()->size())
-      return bad(error, "a weight's role is unknown");
-    if (weight->offset() % COPPICE_WEIGHT_ALIGN || weight->offset() < end ||
-        weight->offset() > bytes)
-      return bad(error, "a weight lies at a wrong offset");
-    uint64_t elements = uint64_t(weight->rows()) * weight->cols(); // of 32 bits each
-    if (elements > (bytes - weight->offset()) / element)
-      return bad(error, "a weight reaches past the end of the weights");
-    end = weight->offset() + elements * element;
-  }
-  return COPPICE_OK;
+  WeightReader reader(metadata, bytes);
+  for (WeightRecord weight; reader.next(weight);)
+    continue;
+  return reader.problem() ? bad(error, reader.problem()) : COPPICE_OK;
 }
 
-coppice_status checkStage(const artifact::EntryPoint &entry, const artifact::Stage &stage,
-                          coppice_error *error) {
-  if (stage.kernel() >= entry.kernels()->size())
-    return bad(error, "a stage's kernel", stage.kernel(), entry.kernels()->size());
-  if (stage.set() >= COPPICE_ROW_SETS || stage.per_row() > 1 || stage.count() > kMaxStageItems)
-    return bad(error, "a stage's rows or items are out of range");
-  uint32_t words = entry.args()->size();
-  if (stage.arg_count() > kMaxArgs || stage.first_arg() > words ||
-      stage.arg_count() > words - stage.first_arg())
-    return bad(error, "a stage's arguments lie outside the list");
-  return COPPICE_OK;
+/// Entry points may share their lists, and each looks at all of its own: how many there are is
+/// limited before even the FlatBuffers verifier runs, or a small file could keep it busy for hours.
+bool fewEntryPoints(const uint8_t *blob, uint64_t bytes) {
+  using EntryPoints = flatbuffers::Vector<flatbuffers::Offset<artifact::EntryPoint>>;
+  constexpr auto field = artifact::Artifact::VT_ENTRY_POINTS;
+  flatbuffers::Verifier verifier(blob, bytes, kMaxDepth, kMaxTables);
+  size_t root = verifier.VerifyOffset(0);
+  const auto *table = reinterpret_cast<const flatbuffers::Table *>(blob + root);
+  if (root == 0 || !table->VerifyTableStart(verifier) ||
+      !table->VerifyOffsetRequired(verifier, field))
+    return false;
+  const auto *entryPoints = table->GetPointer<const EntryPoints *>(field);
+  return verifier.VerifyVector(entryPoints) && entryPoints->size() <= kMaxEntryPoints;
 }
 
 coppice_status checkEntryPoint(const artifact::EntryPoint &entry, uint64_t codeBytes,
@@ -171,11 +162,13 @@ coppice_status checkEntryPoint(const artifact::EntryPoint &entry, uint64_t codeB
   for (const artifact::Kernel *kernel : *entry.kernels())
     if (kernel->offset() >= entry.code_bytes())
       return bad(error, "a kernel lies outside its code segment");
-  if (entry.stages()->size() > kMaxStages)
-    return bad(error, "the number of stages", entry.stages()->size(), kMaxStages);
-  for (const artifact::Stage *stage : *entry.stages())
-    if (coppice_status status = checkStage(entry, *stage, error))
-      return status;
+  StageReader reader(entry);
+  uint32_t stages = 0;
+  for (StageRecord stage; reader.next(stage);)
+    if (++stages > kMaxStages)
+      return bad(error, "the number of stages", stages, kMaxStages);
+  if (reader.problem())
+    return bad(error, reader.problem());
   const artifact::MemoryPlan &memory = *entry.memory();
   if (memory.arena_bytes_per_row() % 64 || memory.arena_bytes_per_row() > kMaxBytesEach)
     return bad(error, "the arena's size is out of range");
@@ -201,7 +194,7 @@ coppice_status verifyArtifact(const uint8_t *file, size_t bytes, bool skipWeight
 
   const uint8_t *blob = file + prefix.metadata.offset;
   flatbuffers::Verifier verifier(blob, prefix.metadata.bytes, kMaxDepth, kMaxTables);
-  if (!artifact::VerifyArtifactBuffer(verifier))
+  if (!fewEntryPoints(blob, prefix.metadata.bytes) || !artifact::VerifyArtifactBuffer(verifier))
     return bad(error, "its metadata is malformed");
   const artifact::Artifact &metadata = *artifact::GetArtifact(blob);
   if (coppice_status status = checkModel(*metadata.model(), error))

@@ -54,7 +54,8 @@ def sizes(section):
         "## Bytes (`sizes`)",
         "opt-icl, against the arithmetic minimum: the elements that the plan leaves, counted from "
         "`config.json` and the plan alone, times the bytes of the format; vectors are float32. The "
-        "rest is code, tokenizer, metadata and alignment, the same for any size of model.",
+        "rest is code, tokenizer, metadata and alignment: without the tokenizer at most 64 KB. "
+        "Metadata grows with the number of layers, not with their width.",
         table(["plan", "weights", "artifact", "minimum", "beyond it"], rows)))
 
 

@@ -11,8 +11,8 @@ namespace {
 struct Written {
   flatbuffers::FlatBufferBuilder builder;
   const artifact::IndexSet *set;
-  Written(llvm::ArrayRef<int32_t> kept, uint32_t before) {
-    builder.Finish(writeIndexSet(builder, kept, before));
+  Written(llvm::ArrayRef<int32_t> kept, uint32_t before, bool recorded = true) {
+    builder.Finish(writeIndexSet(builder, kept, before, recorded));
     set = flatbuffers::GetRoot<artifact::IndexSet>(builder.GetBufferPointer());
   }
   Written(uint32_t before, uint32_t kept, const std::vector<uint8_t> *runs,
@@ -27,7 +27,8 @@ std::vector<uint32_t> ascending(std::vector<int32_t> kept) {
   return {kept.begin(), kept.end()};
 }
 
-// Random sets of many densities and widths, in any order, come back ascending.
+// Random sets of many densities and widths, in any order, come back ascending. Counted only, they
+// are as many, and which they are is known of none and of all.
 TEST(IndexSets, RoundTrip) {
   std::mt19937 random(1);
   for (uint32_t before : {1u, 7u, 8u, 9u, 127u, 128u, 300u, 20000u})
@@ -41,6 +42,11 @@ TEST(IndexSets, RoundTrip) {
       auto read = readIndexSet(*written.set);
       ASSERT_TRUE(bool(read)) << llvm::toString(read.takeError());
       EXPECT_EQ(*read, ascending(kept)) << before << " " << percent;
+      Written counted(kept, before, /*recorded=*/false);
+      read = readIndexSet(*counted.set);
+      ASSERT_TRUE(bool(read)) << llvm::toString(read.takeError());
+      EXPECT_EQ(counted.set->kept(), kept.size());
+      EXPECT_EQ(read->has_value(), kept.empty() || kept.size() == before);
     }
 }
 
@@ -85,6 +91,10 @@ TEST(IndexSets, Hostile) {
   Bytes high = {0, 2}, longer = {1, 0, 0};
   EXPECT_NE(refused({9, 1, nullptr, &high}).find("beyond"), std::string::npos);
   EXPECT_NE(refused({9, 1, nullptr, &longer}).find("another length"), std::string::npos);
-  EXPECT_NE(refused({9, 3, nullptr, nullptr}).find("as many numbers"), std::string::npos);
+  EXPECT_NE(refused({9, 1, &half, &longer}).find("twice"), std::string::npos);
+  Bytes none = {0, 1, 2, 0}, touching = {0, 1, 0, 1}, padded = {0x80, 0, 1};
+  EXPECT_NE(refused({9, 1, &none, nullptr}).find("run of none"), std::string::npos);
+  EXPECT_NE(refused({9, 2, &touching, nullptr}).find("run of none"), std::string::npos);
+  EXPECT_NE(refused({9, 1, &padded, nullptr}).find("does not end"), std::string::npos);
 }
 } // namespace

@@ -162,19 +162,24 @@ TEST_F(Inspect, PageEscapesNames) {
   EXPECT_TRUE(text.contains("&lt;script&gt;&quot;a&amp;b"));
 }
 
-// Widths that a file claims do not decide how long the page is.
+// Widths that a file claims do not decide how long the page is, and those of no model are refused.
 TEST_F(Inspect, PageOfWideLayers) {
   for (LayerSummary &layer : sample.program.summary.layers) {
-    layer.headsBefore = layer.kvHeadsBefore = 1000000000;
-    layer.neuronsBefore = 2000000000;
+    layer.headsBefore = layer.kvHeadsBefore = 1 << 20;
+    layer.neuronsBefore = 1 << 23;
     layer.neurons.clear();
     for (int32_t n = 0; n < 4000000; n += 2)
-      layer.neurons.push_back(n * 499);
+      layer.neurons.push_back(n * 2);
   }
   llvm::cantFail(writeArtifact(sample.program, sample.checkpoint, sample.inputs, path));
   std::string page = folder.file("page.html");
   llvm::cantFail(drawArtifact(path, page));
   EXPECT_LT(readFile(page).size(), 200000u);
+
+  sample.program.summary.layers[0].headsBefore = 1000000000;
+  llvm::cantFail(writeArtifact(sample.program, sample.checkpoint, sample.inputs, path));
+  std::string message = llvm::toString(drawArtifact(path, page));
+  EXPECT_NE(message.find("heads and neurons"), std::string::npos) << message;
 }
 
 // Every second of 700,000 neurons: which they are would take 87 KB, so the artifact counts them, in

@@ -2,8 +2,8 @@
 // whole or not there.
 #include "Sample.h"
 #include "coppice/artifact_prefix.h"
+#include "runtime/host/Records.h"
 #include "runtime/host/Verify.h"
-#include "runtime/schema/artifact_generated.h"
 #include <csignal>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -82,17 +82,22 @@ TEST(Writer, Metadata) {
   EXPECT_EQ(model.layers()->Get(1)->neurons()->before(), 11u);
 
   ASSERT_EQ(metadata.roles()->size(), 3u); // shared by weights of the same role
-  ASSERT_EQ(metadata.weights()->size(), 4u);
-  const artifact::Weight &up = *metadata.weights()->Get(2);
-  EXPECT_EQ(metadata.roles()->Get(up.role())->str(), "up_proj");
-  EXPECT_EQ(up.offset(), 192u);
-  EXPECT_EQ(up.rows(), 1u);
-  EXPECT_EQ(up.cols(), 4u);
-  EXPECT_EQ(up.layer(), 1);
-  EXPECT_EQ(up.format(), artifact::WeightFormat::F32);
-  EXPECT_EQ(metadata.weights()->Get(0)->format(), artifact::WeightFormat::F16);
-  EXPECT_EQ(metadata.weights()->Get(0)->layout(), artifact::WeightLayout::Panels);
-  EXPECT_EQ(metadata.weights()->Get(1)->layer(), -1);
+  runtime::WeightReader reader(metadata, loaded.verified.prefix.weights.bytes);
+  std::vector<runtime::WeightRecord> weights;
+  for (runtime::WeightRecord weight; reader.next(weight);)
+    weights.push_back(weight);
+  ASSERT_EQ(weights.size(), 4u);
+  const runtime::WeightRecord &up = weights[2];
+  EXPECT_EQ(metadata.roles()->Get(up.role)->str(), "up_proj");
+  EXPECT_EQ(up.offset, 192u);
+  EXPECT_EQ(up.bytes, 16u);
+  EXPECT_EQ(up.rows, 1u);
+  EXPECT_EQ(up.cols, 4u);
+  EXPECT_EQ(up.layer, 1);
+  EXPECT_EQ(up.format, artifact::WeightFormat::F32);
+  EXPECT_EQ(weights[0].format, artifact::WeightFormat::F16);
+  EXPECT_EQ(weights[0].layout, artifact::WeightLayout::Panels);
+  EXPECT_EQ(weights[1].layer, -1);
 
   ASSERT_EQ(metadata.entry_points()->size(), 1u);
   const artifact::EntryPoint &entry = *metadata.entry_points()->Get(0);
@@ -101,17 +106,21 @@ TEST(Writer, Metadata) {
   EXPECT_EQ(entry.code_bytes(), 100u);
   EXPECT_EQ(entry.kernels()->Get(1)->name()->str(), "add");
   EXPECT_EQ(entry.kernels()->Get(1)->offset(), 64u);
-  ASSERT_EQ(entry.stages()->size(), 2u);
-  const artifact::Stage &linear = *entry.stages()->Get(0), &sum = *entry.stages()->Get(1);
-  EXPECT_EQ(linear.count(), 3u);
-  EXPECT_EQ(linear.layer(), 1);
-  EXPECT_EQ(linear.arg_count(), 3u);
-  EXPECT_EQ(entry.args()->Get(linear.first_arg() + 1), 5u);
-  EXPECT_EQ(sum.kernel(), 1u);
-  EXPECT_EQ(sum.set(), 1u);
-  EXPECT_EQ(sum.per_row(), 1u);
-  EXPECT_EQ(sum.first_arg(), 3u);
-  EXPECT_EQ(entry.args()->Get(sum.first_arg()), 1u);
+  EXPECT_EQ(runtime::countStages(entry).stages, 2u);
+  EXPECT_EQ(runtime::countStages(entry).words, 5u);
+  std::vector<uint32_t> previous(2 * runtime::kMaxArgs);
+  runtime::StageReader stages(entry, previous.data());
+  runtime::StageRecord linear, sum;
+  ASSERT_TRUE(stages.next(linear) && stages.next(sum));
+  EXPECT_EQ(linear.count, 3u);
+  EXPECT_EQ(linear.layer, 1);
+  ASSERT_EQ(linear.words, 3u);
+  EXPECT_EQ(linear.args[1], 5u);
+  EXPECT_EQ(sum.kernel, 1u);
+  EXPECT_EQ(sum.set, 1u);
+  EXPECT_EQ(sum.perRow, 1u);
+  ASSERT_EQ(sum.words, 2u);
+  EXPECT_EQ(sum.args[0], 1u);
   EXPECT_EQ(entry.memory()->arena_bytes_per_row(), 128u);
   EXPECT_EQ(entry.memory()->kv_floats_per_position(), 48u);
   EXPECT_EQ(entry.plan()->bytes()->Get(31), 0x17);
@@ -121,36 +130,6 @@ TEST(Writer, Metadata) {
   EXPECT_EQ(std::vector<uint8_t>(metadata.tokenizer()->begin(), metadata.tokenizer()->end()),
             tokenizer);
   EXPECT_EQ(reinterpret_cast<uintptr_t>(metadata.tokenizer()->data()) % 16, 0u);
-}
-
-// A stage costs 16 bytes and its words, a weight 24, a layer's shape about 100, and nothing else
-// grows with the model.
-TEST(Writer, MetadataIsCompact) {
-  for (int32_t layers : {32, 80}) {
-    size_t budget = size_t(layers) * (14 * (16 + 9 * 4) + 10 * 24 + 112) + 1024;
-    Sample sample;
-    sample.program.stages.clear();
-    sample.program.weights.clear();
-    sample.program.summary.layers.clear();
-    for (int32_t layer = 0; layer < layers; ++layer) {
-      Stage stage;
-      stage.args.assign(9, 1);
-      sample.program.stages.insert(sample.program.stages.end(), 14, stage);
-      for (int i = 0; i < 10; ++i)
-        sample.add(packed({}, 0, 1, WeightFormat::F32), "some_role", layer);
-      LayerSummary summary;
-      summary.layer = layer;
-      summary.headsBefore = summary.kvHeadsBefore = 32;
-      summary.neuronsBefore = 4096;
-      for (int32_t i = 0; i < 4096; ++i)
-        if (i % 512 < 300)
-          summary.neurons.push_back(i);
-      sample.program.summary.layers.push_back(summary);
-    }
-    auto metadata = buildMetadata(sample.program, sample.inputs);
-    ASSERT_TRUE(bool(metadata));
-    EXPECT_LE(metadata->size(), budget);
-  }
 }
 
 // The same input gives the same bytes: written twice, and on other numbers of threads.
@@ -269,5 +248,13 @@ TEST(Writer, CountsThatDoNotFit) {
   Sample deep;
   deep.program.stages[0].layer = 40000;
   EXPECT_NE(write(deep, folder.file("a")).find("the number of a stage's layer"), std::string::npos);
+  Sample wordy;
+  wordy.program.stages[0].args.assign(17, 0);
+  EXPECT_NE(write(wordy, folder.file("a")).find("the argument words of a stage: 17, at most 16"),
+            std::string::npos);
+  Sample apart;
+  apart.program.weights.back().offset += 64;
+  EXPECT_NE(write(apart, folder.file("a")).find("weight 'kv_map' lies at byte 320"),
+            std::string::npos);
 }
 } // namespace

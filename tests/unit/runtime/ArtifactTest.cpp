@@ -1,11 +1,9 @@
 // What coppice_model_open refuses: damage anywhere in the file, and well-formed lies in it.
 #include "ToyArtifact.h"
 #include "coppice/coppice.h"
-#include "runtime/host/Verify.h"
+#include "runtime/host/Model.h"
 #include <functional>
 #include <gtest/gtest.h>
-
-namespace fb = coppice::artifact;
 
 namespace {
 coppice_error message;
@@ -154,29 +152,117 @@ TEST(Artifact, RefusesNumbersThatPointOutside) {
   EXPECT_NE(verifyToy([](toy::Artifact &a) { a.arenaBytesPerRow = uint64_t(1) << 60; }),
             COPPICE_OK);
   EXPECT_NE(verifyToy([](toy::Artifact &a) { a.kvFloats = UINT64_MAX; }), COPPICE_OK);
-  auto stage = [](auto... fields) {
-    return verifyToy([&](toy::Artifact &a) { a.stages[0] = fb::Stage(fields...); });
+  auto stage = [](toy::Stage changed) {
+    return verifyToy([&](toy::Artifact &a) { a.stages[0] = changed; });
   };
-  EXPECT_EQ(stage(0, 1, 0, 2, 0, 0, 1), COPPICE_OK); // the right one
-  EXPECT_NE(stage(0, 1, 3, 2, 0, 0, 1), COPPICE_OK); // kernel
-  EXPECT_NE(stage(0, 1, 0, 2, 0, 2, 1), COPPICE_OK); // set
-  EXPECT_NE(stage(0, 1, 0, 2, 0, 0, 2), COPPICE_OK); // per_row
-  EXPECT_NE(stage(4, 1, 0, 2, 0, 0, 1), COPPICE_OK); // arguments past the end
-  EXPECT_NE(stage(0xffffffffu, 1, 0, 2, 0, 0, 1), COPPICE_OK);
-  EXPECT_NE(stage(0, 0x80000001u, 0, 2, 0, 0, 1), COPPICE_OK); // items
-  auto weight = [](auto... fields) {
-    return verifyToy([&](toy::Artifact &a) { a.weights.emplace_back(fields...); });
+  EXPECT_EQ(stage({0, 1, {0, 0}, 0, 0, 1}), COPPICE_OK); // the right one
+  EXPECT_NE(stage({3, 1, {0, 0}, 0, 0, 1}), COPPICE_OK); // kernel
+  EXPECT_NE(stage({0, 1, {0, 0}, 0, 2, 1}), COPPICE_OK); // set
+  EXPECT_EQ(stage({0, 0x80000000u, {0, 0}, 0, 0, 1}), COPPICE_OK);
+  EXPECT_NE(stage({0, 0x80000001u, {0, 0}, 0, 0, 1}), COPPICE_OK); // items
+  EXPECT_EQ(stage({0, 1, std::vector<uint32_t>(16), 0, 0, 1}), COPPICE_OK);
+  EXPECT_NE(stage({0, 1, std::vector<uint32_t>(17), 0, 0, 1}), COPPICE_OK); // words
+  EXPECT_EQ(stage({0, 1, {0, 0}, 32767, 0, 1}), COPPICE_OK);
+  EXPECT_NE(stage({0, 1, {0, 0}, 32768, 0, 1}), COPPICE_OK); // layer
+  EXPECT_NE(stage({0, 1, {0, 0}, -2, 0, 1}), COPPICE_OK);
+  EXPECT_NE(stage({0, 1, {0, 0}, INT32_MIN, 0, 1}), COPPICE_OK);
+  auto weight = [](toy::Weight changed) {
+    return verifyToy([&](toy::Artifact &a) { a.weights[1] = changed; });
   };
-  const auto f32 = fb::WeightFormat::F32;
-  const auto rows = fb::WeightLayout::Rows;
-  EXPECT_EQ(weight(64, 3, 3, 0, 0, f32, rows), COPPICE_OK);  // 36 bytes to the end
-  EXPECT_NE(weight(64, 2, 5, 0, 0, f32, rows), COPPICE_OK);  // one too many
-  EXPECT_NE(weight(65, 1, 1, 0, 0, f32, rows), COPPICE_OK);  // alignment
-  EXPECT_NE(weight(0, 1, 1, 0, 0, f32, rows), COPPICE_OK);   // overlaps the first
-  EXPECT_NE(weight(128, 0, 1, 0, 0, f32, rows), COPPICE_OK); // past the end
-  EXPECT_NE(weight(64, 1, 1, 1, 0, f32, rows), COPPICE_OK);  // role
-  EXPECT_NE(weight(64, 1, 1, 0, 0, fb::WeightFormat(9), rows), COPPICE_OK);
-  EXPECT_NE(weight(64, 0xffffffffu, 0xffffffffu, 0, 0, f32, rows), COPPICE_OK);
+  EXPECT_EQ(weight({3, 3, 0, 0, 0, 0}), COPPICE_OK); // 36 bytes to the end of the segment
+  EXPECT_EQ(weight({6, 3, 0, 0, 1, 1}), COPPICE_OK); // as float16 in panels
+  EXPECT_NE(weight({2, 5, 0, 0, 0, 0}), COPPICE_OK); // one element too many
+  EXPECT_NE(weight({2, 4, 0, 0, 0, 0}), COPPICE_OK); // one too few
+  EXPECT_NE(weight({0, 0, 0, 0, 0, 0}), COPPICE_OK);
+  EXPECT_NE(weight({3, 3, 1, 0, 0, 0}), COPPICE_OK); // role
+  EXPECT_NE(weight({3, 3, 0, 0, 4, 0}), COPPICE_OK); // format
+  EXPECT_NE(weight({3, 3, 0, 0, 0, 2}), COPPICE_OK); // layout
+  EXPECT_NE(weight({3, 3, 0, 32768, 0, 0}), COPPICE_OK);
+  EXPECT_NE(weight({3, 3, 0, -2, 0, 0}), COPPICE_OK);
+  EXPECT_NE(weight({0xffffffffu, 0xffffffffu, 0, 0, 0, 0}), COPPICE_OK);
+  EXPECT_NE(weight({0x80000000u, 0x80000000u, 0, 0, 0, 0}), COPPICE_OK); // 2^64 bytes are not 0
+  EXPECT_NE(verifyToy([](toy::Artifact &a) { a.weights.push_back(a.weights[0]); }), COPPICE_OK);
+  EXPECT_NE(verifyToy([](toy::Artifact &a) { a.weights.clear(); }), COPPICE_OK);
+  // Which heads are kept is always said, and once; of neurons it may be left out.
+  EXPECT_NE(verifyToy([](toy::Artifact &a) { a.heads.clear(); }), COPPICE_OK);
+  EXPECT_NE(verifyToy([](toy::Artifact &a) { a.headsKept = 2; }), COPPICE_OK);
+  EXPECT_EQ(verifyToy([](toy::Artifact &a) { a.neuronsKept = 2; }), COPPICE_OK);
+  EXPECT_NE(verifyToy([](toy::Artifact &a) { a.neuronsKept = 4; }), COPPICE_OK);
+}
+
+// Streams of records that end early, go on, or say a number in a second way are refused: cut at
+// every length, with each number padded by a zero group, with a number beyond 32 bits, without end.
+TEST(Artifact, RefusesMalformedRecords) {
+  using Bytes = std::vector<uint8_t>;
+  Bytes stages, weights;
+  EXPECT_EQ(verifyToy([&](toy::Artifact &a) {
+              a.changeRecords = [&](Bytes &s, Bytes &w) { stages = s, weights = w; };
+            }),
+            COPPICE_OK);
+  EXPECT_EQ(stages, (Bytes{0, 20, 0, 1, 0, 0, 1, 20, 0, 1, 0, 0, 2, 29, 1, 1, 2, 0, 10}));
+  EXPECT_EQ(weights, (Bytes{0, 1, 0, 1, 1, 0, 2, 0, 3, 3}));
+  // The only stages that may be missing are the last ones, whole: the format does not count them.
+  for (bool ofStages : {true, false}) {
+    const Bytes &whole = ofStages ? stages : weights;
+    auto with = [&](const Bytes &records) {
+      return verifyToy([&](toy::Artifact &a) {
+        a.changeRecords = [&](Bytes &s, Bytes &w) { (ofStages ? s : w) = records; };
+      });
+    };
+    for (size_t length = 0; length < whole.size(); ++length) {
+      bool complete = ofStages && (length == 0 || length == 6 || length == 12);
+      EXPECT_EQ(with(Bytes(whole.begin(), whole.begin() + long(length))) == COPPICE_OK, complete)
+          << length;
+    }
+    for (size_t i = 0; i < whole.size(); ++i) {
+      Bytes padded = whole;
+      padded[i] |= 0x80;
+      padded.insert(padded.begin() + long(i) + 1, 0);
+      EXPECT_NE(with(padded), COPPICE_OK) << i;
+    }
+    for (Bytes tail : {Bytes{0}, Bytes{0x80}, Bytes(9, 0xff)}) {
+      Bytes longer = whole;
+      longer.insert(longer.end(), tail.begin(), tail.end());
+      EXPECT_NE(with(longer), COPPICE_OK);
+    }
+  }
+  // 2^32 - 1 is the largest number there is; one bit more is refused, not dropped.
+  auto lastWord = [&](const Bytes &bytes) {
+    Bytes changed(stages.begin(), stages.end() - 1);
+    changed.insert(changed.end(), bytes.begin(), bytes.end());
+    return verifyToy(
+        [&](toy::Artifact &a) { a.changeRecords = [&](Bytes &s, Bytes &) { s = changed; }; });
+  };
+  EXPECT_EQ(lastWord({0xff, 0xff, 0xff, 0xff, 0x0f}), COPPICE_OK);
+  EXPECT_NE(lastWord({0xff, 0xff, 0xff, 0xff, 0x1f}), COPPICE_OK);
+  EXPECT_NE(lastWord({0xff, 0xff, 0xff, 0xff, 0x8f, 0x00}), COPPICE_OK);
+}
+
+// What the core gets is what the records say: words as steps from the kernel's last stage that had
+// them, up, down, and around 2^32.
+TEST(Artifact, DecodesStages) {
+  toy::Artifact artifact;
+  artifact.stages = {{0, 7, {5, 0xffffffffu}, -1, 0, 0},
+                     {1, 1, {9}, 0, 1, 1},
+                     {0, 300, {0x80000005u, 3, 8}, 1, 0, 1},
+                     {0, 0, {4}, 2, 0, 0},
+                     {0, 2, {4, 0xfffffffeu, 7}, 0, 0, 0}};
+  toy::File file(artifact.build());
+  coppice_model *model = nullptr;
+  ASSERT_EQ(coppice_model_open(file.path(), nullptr, &model, &message), COPPICE_OK)
+      << message.message;
+  ASSERT_EQ(model->program.stage_count, artifact.stages.size());
+  for (size_t i = 0; i < artifact.stages.size(); ++i) {
+    const coppice_stage &got = model->program.stages[i];
+    const toy::Stage &wanted = artifact.stages[i];
+    EXPECT_EQ(reinterpret_cast<const uint8_t *>(got.kernel),
+              model->code + artifact.kernels[wanted.kernel]);
+    EXPECT_EQ(got.count, wanted.count);
+    EXPECT_EQ(got.set, wanted.set);
+    EXPECT_EQ(got.per_row, wanted.perRow);
+    EXPECT_EQ(std::vector<uint32_t>(got.args, got.args + wanted.args.size()), wanted.args) << i;
+  }
+  coppice_model_close(model);
 }
 
 // Code for another machine is refused before any of it could run, with the feature's name.

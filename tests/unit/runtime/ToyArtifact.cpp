@@ -6,6 +6,7 @@
 #include <cstring>
 #include <fstream>
 #include <iterator>
+#include <map>
 #include <unistd.h>
 
 namespace fb = coppice::artifact;
@@ -17,21 +18,71 @@ static std::vector<uint8_t> kernelCode() {
   return std::vector<uint8_t>(std::istreambuf_iterator<char>(in), {});
 }
 
+/// The value's bits in groups of seven, the lowest first, all but the last marked.
+static void number(std::vector<uint8_t> &to, uint64_t value) {
+  while (value > 127) {
+    to.push_back(uint8_t(value % 128 + 128));
+    value /= 128;
+  }
+  to.push_back(uint8_t(value));
+}
+
+/// A step of -n is 2n - 1, one of n is 2n; steps go the shorter way round 2^32.
+static void step(std::vector<uint8_t> &to, uint32_t from, uint32_t value) {
+  int64_t way = int32_t(value - from);
+  number(to, uint64_t(way < 0 ? -2 * way - 1 : 2 * way));
+}
+
+static std::vector<uint8_t> recordsOf(const std::vector<Stage> &stages) {
+  std::vector<uint8_t> bytes;
+  std::map<std::pair<uint32_t, size_t>, uint32_t> last; // by kernel and place
+  int32_t layer = 0;
+  for (const Stage &stage : stages) {
+    number(bytes, stage.kernel);
+    number(bytes, stage.set + 4 * stage.perRow + 8 * stage.args.size());
+    step(bytes, uint32_t(layer), uint32_t(stage.layer));
+    number(bytes, stage.count);
+    for (size_t i = 0; i < stage.args.size(); ++i) {
+      step(bytes, last[{stage.kernel, i}], stage.args[i]);
+      last[{stage.kernel, i}] = stage.args[i];
+    }
+    layer = stage.layer;
+  }
+  return bytes;
+}
+
+static std::vector<uint8_t> recordsOf(const std::vector<Weight> &weights) {
+  std::vector<uint8_t> bytes;
+  int32_t layer = 0;
+  for (const Weight &weight : weights) {
+    number(bytes, weight.role);
+    step(bytes, uint32_t(layer), uint32_t(weight.layer));
+    number(bytes, weight.format + 16 * weight.layout);
+    number(bytes, weight.rows);
+    number(bytes, weight.cols);
+    layer = weight.layer;
+  }
+  return bytes;
+}
+
 Artifact::Artifact() {
-  args = {COPPICE_ROWS_ALL, 0, COPPICE_ROWS_LOGITS, 0, vocabulary};
-  stages = {fb::Stage(0, 1, 0, 2, 0, COPPICE_ROWS_ALL, 1),
-            fb::Stage(0, 1, 1, 2, 0, COPPICE_ROWS_ALL, 1),
-            fb::Stage(2, 1, 2, 3, -1, COPPICE_ROWS_LOGITS, 1)};
-  weights = {fb::Weight(0, 1, 1, 0, -1, fb::WeightFormat::F32, fb::WeightLayout::Rows)};
+  stages = {{0, 1, {COPPICE_ROWS_ALL, 0}, 0, COPPICE_ROWS_ALL, 1},
+            {1, 1, {COPPICE_ROWS_ALL, 0}, 0, COPPICE_ROWS_ALL, 1},
+            {2, 1, {COPPICE_ROWS_LOGITS, 0, vocabulary}, -1, COPPICE_ROWS_LOGITS, 1}};
+  // float32 in rows: 4 bytes at 0, and 36 at 64.
+  weights = {{1, 1, 0, -1, 0, 0}, {3, 3, 0, 0, 0, 0}};
 }
 
 std::vector<uint8_t> Artifact::build() const {
   std::vector<uint8_t> code = kernelCode();
   flatbuffers::FlatBufferBuilder b;
-  auto heads = fb::CreateIndexSet(b, 2, headsKept);
-  auto none = fb::CreateIndexSet(b, 0, 0);
+  std::vector<uint8_t> stageRecords = recordsOf(stages), weightRecords = recordsOf(weights);
+  if (changeRecords)
+    changeRecords(stageRecords, weightRecords);
+  auto headSet = fb::CreateIndexSetDirect(b, 2, headsKept, heads.empty() ? nullptr : &heads);
+  auto neurons = fb::CreateIndexSet(b, 3, neuronsKept);
   std::vector<flatbuffers::Offset<fb::Layer>> layers = {
-      fb::CreateLayer(b, true, false, 1, heads, heads, none)};
+      fb::CreateLayer(b, true, true, 1, headSet, headSet, neurons)};
   auto model =
       fb::CreateModelDirect(b, "toy", vocabulary, tokenLimit, context, 4, 2, &stopTokens, &layers);
   std::vector<flatbuffers::Offset<fb::Kernel>> kernelRecords;
@@ -45,14 +96,14 @@ std::vector<uint8_t> Artifact::build() const {
   if (entryPoint)
     entries.push_back(fb::CreateEntryPointDirect(b, 0, "toy-target", &featureNames, codeOffset,
                                                  codeBytes ? codeBytes : code.size(),
-                                                 &kernelRecords, &stages, &args, &memory));
+                                                 &kernelRecords, &stageRecords, &memory));
   std::vector<flatbuffers::Offset<flatbuffers::String>> roles = {b.CreateString("w")};
   flatbuffers::Offset<flatbuffers::Vector<uint8_t>> tables;
   if (!tokenizer.empty()) {
     b.ForceVectorAlignment(tokenizer.size(), 1, 16);
     tables = b.CreateVector(tokenizer);
   }
-  b.Finish(fb::CreateArtifact(b, model, b.CreateVector(roles), b.CreateVectorOfStructs(weights),
+  b.Finish(fb::CreateArtifact(b, model, b.CreateVector(roles), b.CreateVector(weightRecords),
                               b.CreateVector(entries), fb::CreateProvenanceDirect(b, "by hand"),
                               tables),
            fb::ArtifactIdentifier());

@@ -4,10 +4,24 @@
 #include "coppice/artifact_prefix.h"
 #include "runtime/schema/artifact_generated.h"
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
 namespace toy {
+
+/// As the records of runtime/schema/artifact.fbs, written by the toy itself.
+struct Stage {
+  uint32_t kernel, count;
+  std::vector<uint32_t> args;
+  int32_t layer;
+  uint32_t set, perRow;
+};
+struct Weight {
+  uint32_t rows, cols, role;
+  int32_t layer;
+  uint32_t format, layout;
+};
 
 struct Artifact {
   uint32_t vocabulary = 5, tokenLimit = 100, context = 40;
@@ -16,11 +30,14 @@ struct Artifact {
   std::vector<std::string> features = {"sse2"};
   uint64_t codeOffset = 0, codeBytes = 0; // 0 bytes: all there are
   std::vector<uint32_t> kernels = {0, 512, 1024};
-  std::vector<coppice::artifact::Stage> stages;
-  std::vector<uint32_t> args;
+  std::vector<Stage> stages;
   uint64_t arenaBytesPerRow = 64, kvFloats = 1;
-  std::vector<coppice::artifact::Weight> weights;
-  uint32_t headsKept = 1; // of 2
+  std::vector<Weight> weights;
+  /// Changes the streams of records, stages' and weights', after they are made.
+  std::function<void(std::vector<uint8_t> &stages, std::vector<uint8_t> &weights)> changeRecords;
+  uint32_t headsKept = 1;              // of 2
+  std::vector<uint8_t> heads = {0, 1}; // which: the set's runs; empty: none
+  uint32_t neuronsKept = 0;            // of 3, without saying which
   bool entryPoint = true;
   std::vector<uint8_t> tokenizer;
 

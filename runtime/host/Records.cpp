@@ -1,0 +1,108 @@
+// See Records.h.
+#include "runtime/host/Records.h"
+#include "coppice/artifact_prefix.h"
+#include "coppice/kernel_abi.h"
+
+namespace coppice::runtime {
+
+constexpr uint32_t kMaxStageItems = 1u << 31; // far above what models need
+constexpr const char *kNoNumber = "a record of its metadata is cut, or a number in it too long";
+
+bool NumberReader::read(uint32_t &number) {
+  uint32_t value = 0;
+  for (unsigned shift = 0; at != end; shift += 7) {
+    uint8_t byte = *at++;
+    if (shift == 28 && byte > 0xf) // beyond 32 bits, or no end
+      return false;
+    value |= uint32_t(byte & 0x7f) << shift;
+    if (byte & 0x80)
+      continue;
+    number = value;
+    return byte != 0 || shift == 0; // else a shorter form says the same
+  }
+  return false;
+}
+
+bool NumberReader::readFrom(uint32_t base, uint32_t &number) {
+  uint32_t stored;
+  if (!read(stored))
+    return false;
+  uint32_t half = stored >> 1;
+  number = base + (stored & 1 ? ~half : half);
+  return true;
+}
+
+/// Layers are -1 to 32767.
+static bool validLayer(uint32_t layer) { return layer + 1 <= 0x8000u; }
+
+bool StageReader::next(StageRecord &stage) {
+  if (wrong || numbers.atEnd())
+    return false;
+  uint32_t shape;
+  if (!numbers.read(stage.kernel) || !numbers.read(shape) || !numbers.readFrom(layer, layer) ||
+      !numbers.read(stage.count))
+    return refuse(kNoNumber);
+  stage.set = shape & 3;
+  stage.perRow = shape >> 2 & 1;
+  stage.words = shape >> 3;
+  stage.layer = int32_t(layer);
+  if (stage.kernel >= kernels)
+    return refuse("a stage's kernel does not exist");
+  if (stage.set >= COPPICE_ROW_SETS || stage.count > kMaxStageItems)
+    return refuse("a stage's rows or items are out of range");
+  if (stage.words > kMaxArgs)
+    return refuse("a stage has too many argument words");
+  if (!validLayer(layer))
+    return refuse("a stage's layer is out of range");
+  uint32_t *before = previous ? previous + size_t(stage.kernel) * kMaxArgs : stage.args;
+  for (uint32_t i = 0; i < stage.words; ++i) {
+    if (!numbers.readFrom(previous ? before[i] : 0, stage.args[i]))
+      return refuse(kNoNumber);
+    before[i] = stage.args[i];
+  }
+  return true;
+}
+
+StageCounts countStages(const artifact::EntryPoint &entry) {
+  StageCounts counts = {0, 0};
+  StageReader reader(entry);
+  for (StageRecord stage; reader.next(stage); counts.words += stage.words)
+    ++counts.stages;
+  return counts;
+}
+
+bool WeightReader::next(WeightRecord &weight) {
+  if (wrong)
+    return false;
+  if (numbers.atEnd())
+    return end == segment ? false : refuse("the weights do not end with the last of them");
+  uint32_t kind;
+  if (!numbers.read(weight.role) || !numbers.readFrom(layer, layer) || !numbers.read(kind) ||
+      !numbers.read(weight.rows) || !numbers.read(weight.cols))
+    return refuse(kNoNumber);
+  if (weight.role >= roles)
+    return refuse("a weight's role is unknown");
+  if (!validLayer(layer))
+    return refuse("a weight's layer is out of range");
+  weight.layer = int32_t(layer);
+  if ((kind & 15) > uint32_t(artifact::WeightFormat::MAX) ||
+      kind >> 4 > uint32_t(artifact::WeightLayout::MAX))
+    return refuse("a weight's format is unknown");
+  weight.format = artifact::WeightFormat(kind & 15);
+  weight.layout = artifact::WeightLayout(kind >> 4);
+
+  uint64_t gap = (COPPICE_WEIGHT_ALIGN - end % COPPICE_WEIGHT_ALIGN) % COPPICE_WEIGHT_ALIGN;
+  uint64_t element =
+      weight.format == artifact::WeightFormat::F16 || weight.format == artifact::WeightFormat::BF16
+          ? 2
+          : 4;
+  uint64_t elements = uint64_t(weight.rows) * weight.cols; // of 32 bits each
+  if (gap > segment - end || elements > (segment - end - gap) / element)
+    return refuse("a weight reaches past the end of the weights");
+  weight.offset = end + gap;
+  weight.bytes = elements * element;
+  end = weight.offset + weight.bytes;
+  return true;
+}
+
+} // namespace coppice::runtime
