@@ -107,6 +107,19 @@ coppice_status checkSums(const uint8_t *file, const coppice_prefix &prefix, bool
   return COPPICE_OK;
 }
 
+/// `recorded`: the set must say which numbers it keeps. Tables may be shared: what one is for is
+/// known by the field that names it only.
+coppice_status checkSet(const artifact::IndexSet &set, bool recorded, coppice_error *error) {
+  if (set.kept() > set.before())
+    return bad(error, "a layer keeps more than it had", set.kept(), set.before());
+  bool some = set.kept() != 0 && set.kept() != set.before();
+  if ((set.runs() && set.bitmap()) || (!some && (set.runs() || set.bitmap())))
+    return bad(error, "a layer says twice what it keeps");
+  if (some && recorded && !set.runs() && !set.bitmap())
+    return bad(error, "a layer does not say which heads it keeps");
+  return COPPICE_OK;
+}
+
 coppice_status checkModel(const artifact::Model &model, coppice_error *error) {
   struct {
     const char *name;
@@ -118,16 +131,15 @@ coppice_status checkModel(const artifact::Model &model, coppice_error *error) {
     if (number.value == 0 || number.value > kMaxId)
       return fail(error, COPPICE_BAD_ARTIFACT, "the artifact's %s is %u, expected 1 to %u",
                   number.name, number.value, kMaxId);
-  for (const artifact::Layer *layer : *model.layers())
-    for (const artifact::IndexSet *set : {layer->heads(), layer->kv_heads(), layer->neurons()}) {
-      if (set->kept() > set->before())
-        return bad(error, "a layer keeps more than it had", set->kept(), set->before());
-      bool some = set->kept() != 0 && set->kept() != set->before();
-      if ((set->runs() && set->bitmap()) || (!some && (set->runs() || set->bitmap())))
-        return bad(error, "a layer says twice what it keeps");
-      if (some && set != layer->neurons() && !set->runs() && !set->bitmap())
-        return bad(error, "a layer does not say which heads it keeps");
-    }
+  for (const artifact::Layer *layer : *model.layers()) {
+    coppice_status status = checkSet(*layer->heads(), /*recorded=*/true, error);
+    if (status == COPPICE_OK)
+      status = checkSet(*layer->kv_heads(), /*recorded=*/true, error);
+    if (status == COPPICE_OK)
+      status = checkSet(*layer->neurons(), /*recorded=*/false, error);
+    if (status != COPPICE_OK)
+      return status;
+  }
   return COPPICE_OK;
 }
 
