@@ -185,6 +185,9 @@ TEST(Artifact, RefusesNumbersThatPointOutside) {
   EXPECT_NE(verifyToy([](toy::Artifact &a) { a.weights.clear(); }), COPPICE_OK);
   // Which heads are kept is always said, and once; of neurons it may be left out.
   EXPECT_NE(verifyToy([](toy::Artifact &a) { a.heads.clear(); }), COPPICE_OK);
+  EXPECT_EQ(verifyToy([](toy::Artifact &a) { a.neuronsAreHeads = true; }), COPPICE_OK);
+  EXPECT_NE(verifyToy([](toy::Artifact &a) { a.neuronsAreHeads = true, a.heads.clear(); }),
+            COPPICE_OK);
   EXPECT_NE(verifyToy([](toy::Artifact &a) { a.headsKept = 2; }), COPPICE_OK);
   EXPECT_EQ(verifyToy([](toy::Artifact &a) { a.neuronsKept = 2; }), COPPICE_OK);
   EXPECT_NE(verifyToy([](toy::Artifact &a) { a.neuronsKept = 4; }), COPPICE_OK);

@@ -82,7 +82,7 @@ std::vector<uint8_t> Artifact::build() const {
   auto headSet = fb::CreateIndexSetDirect(b, 2, headsKept, heads.empty() ? nullptr : &heads);
   auto neurons = fb::CreateIndexSet(b, 3, neuronsKept);
   std::vector<flatbuffers::Offset<fb::Layer>> layers = {
-      fb::CreateLayer(b, true, true, 1, headSet, headSet, neurons)};
+      fb::CreateLayer(b, true, true, 1, headSet, headSet, neuronsAreHeads ? headSet : neurons)};
   auto model =
       fb::CreateModelDirect(b, "toy", vocabulary, tokenLimit, context, 4, 2, &stopTokens, &layers);
   std::vector<flatbuffers::Offset<fb::Kernel>> kernelRecords;

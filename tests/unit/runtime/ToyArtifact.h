@@ -38,6 +38,7 @@ struct Artifact {
   uint32_t headsKept = 1;              // of 2
   std::vector<uint8_t> heads = {0, 1}; // which: the set's runs; empty: none
   uint32_t neuronsKept = 0;            // of 3, without saying which
+  bool neuronsAreHeads = false;        // one table is both sets
   bool entryPoint = true;
   std::vector<uint8_t> tokenizer;
 
