@@ -9,7 +9,7 @@
 
 namespace coppice {
 
-enum class WeightFormat : uint8_t { F32, F16, BF16, U32 };
+enum class WeightFormat : uint8_t { F32, F16, BF16, U32, I8, I4 };
 enum class WeightLayout : uint8_t {
   Rows,  // row-major [rows][cols], no padding; vectors are [1][cols]
   Panels // the panel layout of compiler/codegen/KernelArgs.h, without padding
@@ -23,7 +23,7 @@ struct PackedWeight {
   WeightLayout layout = WeightLayout::Rows;
   int64_t rows = 0, cols = 0;
   uint64_t offset = 0; // in the weight segment, bytes, a multiple of 64
-  uint64_t bytes = 0;  // rows * cols * size of the format
+  uint64_t bytes = 0;  // weightBytes() of format, rows and cols
   mlir::Value source;  // lm.weight (matrix or vector) or a constant-row expression; or null:
   std::vector<uint32_t> words; // then these are the contents (floats bit-cast), format F32 or U32
 };

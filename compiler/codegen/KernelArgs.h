@@ -17,17 +17,37 @@ constexpr uint32_t kNone = 0xffffffffu;
 // panel is [K][rows] elements and they lie one after the other without padding.
 constexpr uint32_t kPanelRows = 32;
 
+// Quantized weights (i8, i4) in groups of kGroup columns, the last one perhaps shorter. A panel is
+// [groups], a group is words [ceil(columns / pack)][rows of the panel] of 32 bits, then [rows] f16
+// scales; row layout is the same with panels of one row. i8: pack 4, byte b of word j is
+// code[4j+b] + 128. i4: pack 8, byte b of word j holds code[8j+b] + 8 in its low and
+// code[8j+4+b] + 8 in its high half. Codes are within -127..127 and -8..7; columns that do not exist
+// have code 0. A weight is code * scale.
+constexpr uint32_t kGroup = 32;
+
+// Quantized activations for zero point z, `width` values a row: ceil(width / 32) groups of
+// kQuantizedGroup bytes, each 32 signed codes (0 beyond the width), scale (f32), start = -z * sum of
+// the codes (i32). Rows lie roundUp(40 * groups, 64) bytes apart.
+constexpr uint32_t kQuantizedGroup = 40;
+
 // out[r] = table[id(r) + offset]; id is the row's token, or its position.      [rows]
-// embed_rows_{f32,f16,bf16}: table [vocab][width]; embed_panel_*: the panel layout, K = width.
+// embed_rows_{f32,f16,bf16,i8,i4}: table [vocab][width]; embed_panel_*: the panel layout, K = width.
 // An id outside [0, extent - offset) is never passed: the runtime checks tokens and positions.
 struct Embed {
   enum : uint32_t { set, out, table, extent, width, offset, usePosition, count };
 };
 // layer_norm, rms_norm: scale and bias are f32, kNone if absent (rms_norm: no bias). [rows]
+// layer_norm_quantize, rms_norm_quantize: out is quantized for zero point `zero`, else unused.
 struct Norm {
-  enum : uint32_t { set, in, out, scale, bias, width, eps, count };
+  enum : uint32_t { set, in, out, scale, bias, width, eps, zero, count };
 };
-// linear_{f32,f16,bf16}: out = in x W^T (+ bias) (+ residual).                 [panels]
+// quantize: out = in, quantized for zero point `zero`.                         [rows]
+struct Quantize {
+  enum : uint32_t { set, in, out, width, zero, count };
+};
+// linear_{f32,f16,bf16,i8,i4}: out = in x W^T (+ bias) (+ residual).           [panels]
+// i8 and i4: in is quantized for zero point 128 or 8; groups are summed in rising order, each
+// fma(float(dot of the codes), scale of the activations * scale of the weights, sum).
 // out == kNone writes frame.logits, rows `outs` floats apart. residual may equal out. K may be 0.
 struct Linear {
   enum : uint32_t { set, in, out, weight, bias, residual, ins, outs, count };
@@ -52,8 +72,9 @@ struct Attention {
   enum : uint32_t { set, query, out, kvOffset, heads, kvHeads, headDim, kvMap, scale, count };
 };
 // activation_{relu,gelu,gelu_tanh,silu}: out = f(in) (* other); out may equal in or other. [rows]
+// activation_*_quantize: out is quantized for zero point `zero` and equals neither.
 struct Activation {
-  enum : uint32_t { set, in, other, out, width, count };
+  enum : uint32_t { set, in, other, out, width, zero, count };
 };
 // add: out = in + other + constant (weight, f32 row), either kNone; out may equal in or other. mul:
 // likewise out = in * other.                                                            [rows]

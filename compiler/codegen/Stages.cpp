@@ -14,7 +14,11 @@ namespace coppice {
 namespace {
 
 std::string formatName(Type element) {
-  return element.isF32() ? "f32" : element.isF16() ? "f16" : "bf16";
+  return element.isF32()        ? "f32"
+         : element.isF16()      ? "f16"
+         : element.isBF16()     ? "bf16"
+         : element.isInteger(8) ? "i8"
+                                : "i4";
 }
 
 /// Panels of the layout: one per 32 rows, and one per binary digit of the rest.
@@ -35,7 +39,7 @@ public:
         layer = at.getInt();
       TypeSwitch<Operation *>(&op)
           .Case<pack::WeightOp, pack::ConstantOp>([&](auto typed) { weight(typed); })
-          .Case<pack::EmbedOp, pack::NormOp, pack::LinearOp, pack::RopeTableOp, pack::RopeOp,
+          .Case<pack::EmbedOp, pack::NormOp, pack::QuantizeOp, pack::LinearOp, pack::RopeTableOp, pack::RopeOp,
                 pack::KvWriteOp, pack::AttentionOp, pack::ActivationOp, pack::AddOp, pack::MulOp,
                 pack::SelectOp, pack::MaskOp, pack::GatherOp>([&](auto typed) { stage(typed); })
           .Case(
@@ -78,11 +82,15 @@ private:
     return word(at.getInt() / 64, "a weight offset in 64 bytes");
   }
   uint32_t width(Value buffer) {
-    return word(cast<pack::BufferType>(buffer.getType()).getWidth(), "a width");
+    return word(pack::widthOf(buffer.getType()), "a width");
   }
-  static uint32_t set(Value buffer) {
-    return uint32_t(cast<pack::BufferType>(buffer.getType()).getSet());
+  static uint32_t set(Value buffer) { return uint32_t(pack::setOf(buffer.getType())); }
+  /// Zero point of a quantized result, for the kernels that can make one.
+  static uint32_t zero(Value rows) {
+    auto quantized = dyn_cast<pack::QuantizedType>(rows.getType());
+    return quantized ? uint32_t(quantized.getZero()) : 0;
   }
+  static std::string quantizing(Value rows) { return zero(rows) ? "_quantize" : ""; }
   static uint32_t bits(const APFloat &value) {
     return llvm::bit_cast<uint32_t>(value.convertToFloat());
   }
@@ -93,10 +101,12 @@ private:
     PackedWeight &weight = list.weights.emplace_back();
     weight.role = role.str();
     weight.layer = layer;
-    weight.format = type.getElement().isF32()    ? WeightFormat::F32
-                    : type.getElement().isF16()  ? WeightFormat::F16
-                    : type.getElement().isBF16() ? WeightFormat::BF16
-                                                 : WeightFormat::U32;
+    weight.format = type.getElement().isF32()        ? WeightFormat::F32
+                    : type.getElement().isF16()      ? WeightFormat::F16
+                    : type.getElement().isBF16()     ? WeightFormat::BF16
+                    : type.getElement().isInteger(8) ? WeightFormat::I8
+                    : type.getElement().isInteger(4) ? WeightFormat::I4
+                                                     : WeightFormat::U32;
     weight.layout =
         type.getLayout() == pack::Layout::Panels ? WeightLayout::Panels : WeightLayout::Rows;
     weight.rows = type.getRows();
@@ -144,9 +154,14 @@ private:
          width(op), uint32_t(op.getOffset()), position});
   }
   void stage(pack::NormOp op) {
-    add(op.getKind() == pack::NormKind::Layer ? "layer_norm" : "rms_norm", set(op), true, 1,
+    add((op.getKind() == pack::NormKind::Layer ? "layer_norm" : "rms_norm") + quantizing(op),
+        set(op), true, 1,
         {set(op), place(op.getInput()), place(op), weightAt(op.getScale()), weightAt(op.getBias()),
-         width(op), bits(op.getEps())});
+         width(op), bits(op.getEps()), zero(op)});
+  }
+  void stage(pack::QuantizeOp op) {
+    add("quantize", set(op), true, width(op) ? 1 : 0,
+        {set(op), place(op.getInput()), place(op), width(op), zero(op)});
   }
   void stage(pack::LinearOp op) {
     pack::WeightType weight = op.getWeight().getType();
@@ -184,9 +199,9 @@ private:
          uint32_t(cache.getHeads()), dim, weightAt(op.getKvMap()), bits(op.getScale())});
   }
   void stage(pack::ActivationOp op) {
-    add("activation_" + lm::stringifyActivationKind(op.getKind()).str(), set(op), true,
-        width(op) ? 1 : 0,
-        {set(op), place(op.getInput()), place(op.getOther()), place(op), width(op)});
+    add("activation_" + lm::stringifyActivationKind(op.getKind()).str() + quantizing(op), set(op),
+        true, width(op) ? 1 : 0,
+        {set(op), place(op.getInput()), place(op.getOther()), place(op), width(op), zero(op)});
   }
   template <typename Op> void binary(Op op, const char *kernel) {
     add(kernel, set(op), true, width(op) ? 1 : 0,

@@ -8,11 +8,18 @@ using namespace mlir;
 
 namespace coppice::pack {
 
-static LogicalResult sameRows(Operation *op, Type aType, Type bType, StringRef what) {
-  auto a = cast<BufferType>(aType), b = cast<BufferType>(bType);
-  if (a.getSet() != b.getSet())
+static LogicalResult sameRows(Operation *op, Type a, Type b, StringRef what) {
+  if (setOf(a) != setOf(b))
     return op->emitOpError() << what << " works on the rows of another set: " << a << " against "
                              << b;
+  return success();
+}
+
+/// The result is like the input, or its quantized form.
+static LogicalResult sameOrQuantized(Operation *op, Type input, Type result) {
+  if (widthOf(input) != widthOf(result) || setOf(input) != setOf(result))
+    return op->emitOpError() << "the input must have the width and rows of the result, " << input
+                             << " against " << result;
   return success();
 }
 
@@ -82,8 +89,8 @@ LogicalResult EmbedOp::verify() {
 }
 
 LogicalResult NormOp::verify() {
-  int64_t width = getType().getWidth();
-  if (failed(sameBuffer(*this, getInput().getType(), getType(), "the input")))
+  int64_t width = getInput().getType().getWidth();
+  if (failed(sameOrQuantized(*this, getInput().getType(), getType())))
     return failure();
   if (getScale() && failed(isVector(*this, getScale().getType(), width, false, "the scale")))
     return failure();
@@ -94,13 +101,23 @@ LogicalResult NormOp::verify() {
   return success();
 }
 
+LogicalResult QuantizeOp::verify() {
+  return sameOrQuantized(*this, getInput().getType(), getType());
+}
+
 LogicalResult LinearOp::verify() {
   WeightType weight = getWeight().getType();
   if (failed(sameRows(*this, getInput().getType(), getType(), "the input")))
     return failure();
   if (weight.getLayout() != Layout::Panels || weight.getElement().isInteger(32))
-    return emitOpError() << "needs a weight of floats in panels, not " << weight;
-  if (weight.getCols() != getInput().getType().getWidth() ||
+    return emitOpError() << "needs a weight in panels, not " << weight;
+  auto quantized = dyn_cast<QuantizedType>(getInput().getType());
+  if (bool(quantized) != weight.isQuantized() ||
+      (quantized && quantized.getZero() != weight.zero()))
+    return emitOpError() << "cannot take " << getInput().getType() << " with " << weight
+                         << ": i8 weights take rows quantized for zero 128, i4 for zero 8, others "
+                            "plain rows";
+  if (weight.getCols() != widthOf(getInput().getType()) ||
       weight.getRows() != getType().getWidth())
     return emitOpError() << "maps " << getInput().getType() << " to " << getType() << " with "
                          << weight;
@@ -151,9 +168,10 @@ LogicalResult AttentionOp::verify() {
 }
 
 LogicalResult ActivationOp::verify() {
-  if (getOther() && failed(sameBuffer(*this, getOther().getType(), getType(), "the factor")))
+  if (getOther() &&
+      failed(sameBuffer(*this, getOther().getType(), getInput().getType(), "the factor")))
     return failure();
-  return sameBuffer(*this, getInput().getType(), getType(), "the input");
+  return sameOrQuantized(*this, getInput().getType(), getType());
 }
 
 template <typename Op> static LogicalResult verifyBinary(Op op) {

@@ -32,6 +32,25 @@ void PackDialect::initialize() {
       >();
 }
 
+int64_t widthOf(Type rows) {
+  if (auto quantized = dyn_cast<QuantizedType>(rows))
+    return quantized.getWidth();
+  return cast<BufferType>(rows).getWidth();
+}
+
+RowSet setOf(Type rows) {
+  if (auto quantized = dyn_cast<QuantizedType>(rows))
+    return quantized.getSet();
+  return cast<BufferType>(rows).getSet();
+}
+
+int64_t rowBytesOf(Type type) {
+  if (auto quantized = dyn_cast<QuantizedType>(type))
+    return quantized.rowBytes();
+  auto buffer = dyn_cast<BufferType>(type);
+  return buffer ? buffer.rowBytes() : -1;
+}
+
 LogicalResult BufferType::verify(function_ref<InFlightDiagnostic()> emitError, int64_t width,
                                  RowSet set) {
   if (width < 0)
@@ -39,12 +58,22 @@ LogicalResult BufferType::verify(function_ref<InFlightDiagnostic()> emitError, i
   return success();
 }
 
+LogicalResult QuantizedType::verify(function_ref<InFlightDiagnostic()> emitError, int64_t width,
+                                    int64_t zero, RowSet set) {
+  if (width < 0)
+    return emitError() << "a row cannot be " << width << " wide";
+  if (zero != 8 && zero != 128)
+    return emitError() << "quantized weights have the zero point 8 (i4) or 128 (i8), not " << zero;
+  return success();
+}
+
 LogicalResult WeightType::verify(function_ref<InFlightDiagnostic()> emitError, int64_t rows,
                                  int64_t cols, Type element, Layout layout) {
   if (rows < 0 || cols < 0)
     return emitError() << "a weight cannot be " << rows << " by " << cols;
-  if (!element.isF32() && !element.isF16() && !element.isBF16() && !element.isInteger(32))
-    return emitError() << "a weight's elements are f32, f16, bf16 or i32, not " << element;
+  if (!element.isF32() && !element.isF16() && !element.isBF16() && !element.isInteger(32) &&
+      !element.isInteger(8) && !element.isInteger(4))
+    return emitError() << "a weight's elements are f32, f16, bf16, i8, i4 or i32, not " << element;
   return success();
 }
 

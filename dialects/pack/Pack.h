@@ -14,3 +14,13 @@
 
 #define GET_OP_CLASSES
 #include "dialects/pack/PackOps.h.inc"
+
+namespace coppice::pack {
+
+/// Values a row, and the row set, of rows in the arena, quantized or not.
+int64_t widthOf(mlir::Type rows);
+RowSet setOf(mlir::Type rows);
+/// Bytes of one row in the arena; -1 for a type that has no place there.
+int64_t rowBytesOf(mlir::Type type);
+
+} // namespace coppice::pack

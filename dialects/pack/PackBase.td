@@ -35,7 +35,8 @@ def Pack_Layout : I32EnumAttr<"Layout", "how a packed weight lies in memory",
                               [Pack_RowMajor, Pack_Panels]> {
   let description = [{
     `rows`: row-major. `panels`: panels of 32 output rows, then 16, 8, 4, 2, 1 for the rest, each
-    panel [in][rows of the panel], without padding.
+    panel [in][rows of the panel], without padding. Quantized weights are groups instead of inputs in
+    both: compiler/codegen/KernelArgs.h has every byte.
   }];
   let cppNamespace = "::coppice::pack";
   let genSpecializedAttr = 0;
@@ -74,20 +75,46 @@ def Pack_BufferType : Pack_Type<"Buffer", "buffer"> {
   }];
 }
 
+def Pack_QuantizedType : Pack_Type<"Quantized", "quantized"> {
+  let summary = "Activations as int8: codes and scales of `width` values for each row of a row set";
+  let description = [{
+    `!pack.quantized<64 zero 8, all>`. Groups of 32 values, each 32 signed codes, the scale (f32),
+    and -zero times the sum of the codes (i32), where dot products with codes offset by `zero`
+    start: 128 for i8 weights, 8 for i4. Rows lie round_up(40 * groups, 64) bytes apart.
+  }];
+  let parameters = (ins "int64_t":$width, "int64_t":$zero, EnumParameter<Pack_RowSet>:$set);
+  let assemblyFormat = "`<` $width `zero` $zero `,` $set `>`";
+  let genVerifyDecl = 1;
+  let extraClassDeclaration = [{
+    /// Bytes of one row in the arena, a multiple of 64.
+    int64_t rowBytes() const { return ((getWidth() + 31) / 32 * 40 + 63) / 64 * 64; }
+  }];
+}
+
 def Pack_WeightType : Pack_Type<"Weight", "weight"> {
   let summary = "A packed weight: rows x cols elements in a layout";
   let description = [{
-    `!pack.weight<172 x 64 x f16, panels>`; a vector has one row. Elements are f32, f16, bf16, or
-    i32 for lists of indices.
+    `!pack.weight<172 by 64 by f16, panels>`; a vector has one row. Elements are f32, f16, bf16, or
+    i32 for lists of indices; i8 and i4 are quantized in groups of 32 along the columns, with an f16
+    scale for each group.
   }];
   let parameters = (ins "int64_t":$rows, "int64_t":$cols, "::mlir::Type":$element,
                         EnumParameter<Pack_Layout>:$layout);
   let assemblyFormat = "`<` $rows `by` $cols `by` $element `,` $layout `>`";
   let genVerifyDecl = 1;
   let extraClassDeclaration = [{
-    int64_t bytes() const {
-      return getRows() * getCols() * (getElement().getIntOrFloatBitWidth() / 8);
+    /// i8 or i4.
+    bool isQuantized() const { return getElement().isInteger(8) || getElement().isInteger(4); }
+    /// What is added to a quantized code where it is stored: 128 or 8.
+    int64_t zero() const { return int64_t(1) << (getElement().getIntOrFloatBitWidth() - 1); }
+    int64_t rowBytes() const {
+      int64_t bits = getElement().getIntOrFloatBitWidth(), pack = 32 / bits;
+      if (!isQuantized())
+        return getCols() * (bits / 8);
+      int64_t rest = getCols() % 32;
+      return getCols() / 32 * (4 * bits + 2) + (rest ? (rest + pack - 1) / pack * 4 + 2 : 0);
     }
+    int64_t bytes() const { return getRows() * rowBytes(); }
   }];
 }
 

@@ -9,6 +9,9 @@ include "mlir/IR/BuiltinAttributes.td"
 include "mlir/IR/SymbolInterfaces.td"
 include "mlir/Interfaces/SideEffectInterfaces.td"
 
+// Rows of activations as they lie in the arena.
+def Pack_Rows : AnyTypeOf<[Pack_BufferType, Pack_QuantizedType]>;
+
 class Pack_Op<string mnemonic, list<Trait> traits = []> : Op<Pack_Dialect, mnemonic, traits>;
 
 //===----------------------------------------------------------------------===//
@@ -76,21 +79,35 @@ def Pack_EmbedOp : Pack_Stage<"embed"> {
 }
 
 def Pack_NormOp : Pack_Stage<"norm", [AttrSizedOperandSegments]> {
-  let summary = "Layer norm or RMS norm of each row";
+  let summary = "Layer norm or RMS norm of each row, quantized if the result is";
   let arguments = (ins Pack_NormKindAttr:$kind, Pack_BufferType:$input,
                        Optional<Pack_WeightType>:$scale, Optional<Pack_WeightType>:$bias,
                        F32Attr:$eps, OptionalAttr<I64Attr>:$place);
-  let results = (outs Pack_BufferType:$result);
+  let results = (outs Pack_Rows:$result);
   let assemblyFormat = [{
     $kind $input (`scale` $scale^ `:` type($scale))? (`bias` $bias^ `:` type($bias))? `eps` $eps
     attr-dict `:` type($input) `->` type($result)
   }];
 }
 
+def Pack_QuantizeOp : Pack_Stage<"quantize"> {
+  let summary = "Rows as int8 codes with a scale for each group of 32";
+  let description = [{
+    scale = max |x| / 127 of the group, code = round_half_even(x * (127 / max |x|)), 0 for a group of
+    zeros.
+  }];
+  let arguments = (ins Pack_BufferType:$input, OptionalAttr<I64Attr>:$place);
+  let results = (outs Pack_QuantizedType:$result);
+  let assemblyFormat = "$input attr-dict `:` type($input) `->` type($result)";
+}
+
 def Pack_LinearOp : Pack_Stage<"linear", [AttrSizedOperandSegments]> {
   let summary = "input x weight^T + bias + residual";
-  let description = [{The result may lie where the residual lies.}];
-  let arguments = (ins Pack_BufferType:$input, Pack_WeightType:$weight,
+  let description = [{
+    A quantized weight takes an input that is quantized for its zero point. The result may lie where
+    the residual lies.
+  }];
+  let arguments = (ins Pack_Rows:$input, Pack_WeightType:$weight,
                        Optional<Pack_WeightType>:$bias, Optional<Pack_BufferType>:$residual,
                        OptionalAttr<I64Attr>:$place);
   let results = (outs Pack_BufferType:$result);
@@ -140,11 +157,11 @@ def Pack_AttentionOp : Pack_Stage<"attention"> {
 }
 
 def Pack_ActivationOp : Pack_Stage<"activation"> {
-  let summary = "An element-wise function, times another buffer if given";
-  let description = [{The result may lie where either buffer lies.}];
+  let summary = "An element-wise function, times another buffer if given, quantized if the result is";
+  let description = [{A result that is not quantized may lie where either buffer lies.}];
   let arguments = (ins LM_ActivationKindAttr:$kind, Pack_BufferType:$input,
                        Optional<Pack_BufferType>:$other, OptionalAttr<I64Attr>:$place);
-  let results = (outs Pack_BufferType:$result);
+  let results = (outs Pack_Rows:$result);
   let assemblyFormat = [{
     $kind $input (`times` $other^ `:` type($other))? attr-dict `:` type($input) `->` type($result)
   }];

@@ -86,15 +86,15 @@ struct PlanMemory : impl::PlanMemoryBase<PlanMemory> {
       if (auto cache = dyn_cast<pack::CacheType>(op.getResult(0).getType())) {
         op.setAttr("place", b.getI64IntegerAttr(kv));
         kv += cache.floatsPerPosition();
-      } else if (auto buffer = dyn_cast<pack::BufferType>(op.getResult(0).getType())) {
+      } else if (int64_t bytes = pack::rowBytesOf(op.getResult(0).getType()); bytes >= 0) {
         int64_t at = -1;
         for (Value operand : reusable(&op))
-          if (at < 0 && lastUse.lookup(operand) == &op && operand.getType() == buffer) {
+          if (at < 0 && lastUse.lookup(operand) == &op && operand.getType() == op.getResult(0).getType()) {
             at = places.lookup(operand);
             places.erase(operand); // its bytes pass to the result
           }
         if (at < 0)
-          at = arena.allocate(buffer.rowBytes());
+          at = arena.allocate(bytes);
         places[op.getResult(0)] = at;
         op.setAttr("place", b.getI64IntegerAttr(at));
       }
@@ -116,11 +116,10 @@ struct PlanMemory : impl::PlanMemoryBase<PlanMemory> {
   static void release(Operation &op, const llvm::DenseMap<Value, Operation *> &lastUse,
                       llvm::DenseMap<Value, int64_t> &places, Arena &arena) {
     auto end = [&](Value value) {
-      auto buffer = dyn_cast<pack::BufferType>(value.getType());
       auto place = places.find(value);
-      if (!buffer || place == places.end())
+      if (place == places.end())
         return;
-      arena.release(place->second, buffer.rowBytes());
+      arena.release(place->second, pack::rowBytesOf(value.getType()));
       places.erase(place);
     };
     for (Value operand : op.getOperands())

@@ -18,7 +18,7 @@ extern "C" {
 
 /* Version of everything in this header and of the argument words of each kernel. An artifact of
  * another version is refused. */
-#define COPPICE_KERNEL_ABI_VERSION 1u
+#define COPPICE_KERNEL_ABI_VERSION 2u
 
 /* Positions per block of a KV cache; blocks start at multiples of it. */
 #define COPPICE_KV_BLOCK 16u
