@@ -15,7 +15,7 @@ struct CompileOptions {
   std::string modelDir;
   std::string output;              // a file; "-" is standard output, for text only
   std::string plan;                // a file; empty: nothing is cut
-  std::string weights = "stored";  // or f32, f16, bf16
+  std::string weights = "stored";  // as WeightChoice.h says
   std::string target = "native";   // a name of resolveTarget
   std::optional<uint32_t> context; // positions; the model's config without it
   Emit emit = Emit::Artifact;

@@ -39,9 +39,9 @@ void addPackPasses(OpPassManager &pm, StringRef weights, bool masked) {
   // Equal reads of a tensor become one value: a tied weight is packed once.
   pm.addPass(createCSEPass());
   pm.addPass(createCanonicalizerPass());
-  LmToPackOptions options;
-  options.weights = weights.str();
-  pm.addPass(createLmToPack(options));
+  pm.addPass(createLmToPack());
+  pm.addPass(createChooseFormats({weights.str()}));
+  pm.addPass(createFuseQuantize());
   pm.addPass(createSymbolDCEPass());
 }
 

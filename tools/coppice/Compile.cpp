@@ -1,5 +1,6 @@
 // coppice compile: options to CompileOptions, progress on a terminal, one line at the end.
 #include "compiler/pipeline/Compile.h"
+#include "compiler/passes/pack/WeightChoice.h"
 #include "tools/Message.h"
 #include "tools/coppice/Commands.h"
 #include "llvm/ADT/StringExtras.h"
@@ -60,6 +61,8 @@ examples (opt-125m stands for such a folder; tests/models/opt-icl is one):
       the whole model, in the checkpoint's own precision, for this machine
   coppice compile opt-125m --plan cut.json --weights f16 --target x86-64-v3 -o opt.coppice
       what the plan leaves, as float16, for any machine with AVX2
+  coppice compile opt-125m --weights i4,head=i8,embed=f16,*.fc2.weight=i8 -o opt.coppice
+      4-bit matrices with some better than that; patterns are of tensor names
   coppice compile opt-125m --plan cut.json --keep-masks -o masked.coppice
       the masked original, to compare with
   coppice compile opt-125m --find-dead -o opt.coppice --report found.json
@@ -153,9 +156,8 @@ int compileMain(llvm::ArrayRef<const char *> arguments) {
   options.report = args.getLastArgValue(OPT_report).str();
   options.keepMasks = args.hasArg(OPT_keep_masks);
   options.findDead = args.hasArg(OPT_find_dead);
-  if (options.weights != "stored" && options.weights != "f32" && options.weights != "f16" &&
-      options.weights != "bf16")
-    return wrongCall("--weights takes f32, f16 or bf16, not '" + options.weights + "'");
+  if (auto choice = WeightChoice::parse(options.weights); !choice)
+    return wrongCall("--weights: " + llvm::toString(choice.takeError()));
   llvm::StringRef kv = args.getLastArgValue(OPT_kv, "f32");
   if (kv != "f32")
     return wrongCall("--kv takes f32, not '" + kv + "'");

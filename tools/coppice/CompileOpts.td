@@ -9,8 +9,9 @@ multiclass Value<string name, string metavar, string help> {
 def output : Separate<["-"], "o">, MetaVarName<"FILE">,
              HelpText<"Where the result goes; texts go to standard output without it">;
 defm plan : Value<"plan", "PLAN", "What to cut: a JSON file, described in docs/plan.md">;
-defm weights : Value<"weights", "FORMAT",
-                     "Matrices as f32, f16 or bf16 (default: as the checkpoint stores them)">;
+defm weights : Value<"weights", "FORMATS",
+                     "Matrices as f32, f16, bf16, i8 or i4 (default: as the checkpoint stores them), "
+                     "then NAME=FORMAT for some: head, embed, or a pattern of tensor names">;
 defm kv : Value<"kv", "FORMAT", "KV cache as f32, the only one yet">;
 defm context : Value<"context", "N",
                      "Positions of a session at most (default: what the model's config says)">;

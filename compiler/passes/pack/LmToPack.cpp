@@ -28,7 +28,7 @@ template <typename Op> Op soleUse(Value value) {
 
 class Converter {
 public:
-  Converter(func::FuncOp func, Type format) : func(func), format(format), b(func) {}
+  explicit Converter(func::FuncOp func) : func(func), b(func) {}
 
   LogicalResult run() {
     for (Operation &op : func.getBody().front().without_terminator())
@@ -98,7 +98,7 @@ private:
       return slot;
     auto type = cast<RankedTensorType>(source.getType());
     bool matrix = type.getRank() == 2;
-    Type element = matrix ? (format ? format : type.getElementType()) : b.getF32Type();
+    Type element = matrix ? type.getElementType() : b.getF32Type();
     auto packedType = pack::WeightType::get(b.getContext(), matrix ? type.getDimSize(0) : 1,
                                             type.getShape().back(), element,
                                             matrix ? layout : pack::Layout::Rows);
@@ -276,7 +276,6 @@ private:
   Value emit(lm::ObserveOp op, RowSet set) { return buffer(op.getInput(), set); }
 
   func::FuncOp func;
-  Type format; // null: as stored
   OpBuilder b;
   Location loc = func.getLoc();
   IntegerAttr layer;
@@ -289,24 +288,9 @@ private:
 };
 
 struct LmToPack : impl::LmToPackBase<LmToPack> {
-  using LmToPackBase::LmToPackBase;
-
   void runOnOperation() override {
-    MLIRContext *context = &getContext();
-    Type format;
-    if (weights == "f32")
-      format = Float32Type::get(context);
-    else if (weights == "f16")
-      format = Float16Type::get(context);
-    else if (weights == "bf16")
-      format = BFloat16Type::get(context);
-    else if (weights != "stored") {
-      getOperation().emitError() << "unknown weight format '" << weights
-                                 << "'; use stored, f32, f16 or bf16";
-      return signalPassFailure();
-    }
     for (func::FuncOp func : llvm::make_early_inc_range(getOperation().getOps<func::FuncOp>())) {
-      Converter converter(func, format);
+      Converter converter(func);
       if (failed(converter.run()))
         return signalPassFailure();
     }

@@ -31,8 +31,8 @@ def LmToPack : Pass<"lm-to-pack", "::mlir::ModuleOp"> {
     The function becomes a `pack.step`. Values that no key or value of an attention depends on are
     computed only for the rows whose logits are wanted. A linear takes the residual that is added to
     its result, an activation the buffer that it is multiplied with. Matrices that a linear reads
-    are packed in panels, in `weights` format (`stored`: as the checkpoint holds them); a tied
-    embedding gathers from the panels. Constant rows are packed as float32.
+    are packed in panels, in the format in which the checkpoint holds them; a tied embedding gathers
+    from the panels. Constant rows are packed as float32.
 
     ```mlir
     %1 = lm.linear %0, %w : tensor<?x8xf32>, tensor<8x8xf16> -> tensor<?x8xf32>
@@ -45,9 +45,50 @@ def LmToPack : Pass<"lm-to-pack", "::mlir::ModuleOp"> {
     ```
     Blocks must be inlined before. Experts (`lm.moe`) have no stages and are refused.
   }];
-  let options = [Option<"weights", "weights", "std::string", "\"stored\"",
-                        "format of matrices: stored, f32, f16 or bf16">];
   let dependentDialects = ["::coppice::pack::PackDialect"];
+}
+
+def ChooseFormats : Pass<"pack-choose-formats", "::mlir::ModuleOp"> {
+  let summary = "Chooses the format of each matrix, and quantizes what quantized ones read";
+  let description = [{
+    `weights` is the value of `--weights`: a format (`stored`, `f32`, `f16`, `bf16`, `i8`, `i4`), then
+    `head=`, `embed=` or patterns of tensor names for matrices that differ, the last one that fits
+    counting. Beside `i4` embeddings and the head are `i8` unless something is said of them. A linear
+    with a quantized weight reads a quantized form of its input, which is made once for all that read
+    it. Constant rows stay float32. A pattern that fits no matrix is an error.
+
+    With `weights=i4`:
+    ```mlir
+    %p = pack.weight "o_proj" %w : tensor<8x8xf16> -> !pack.weight<8 by 8 by f16, panels>
+    %1 = pack.linear %0, %p : !pack.buffer<8, all>, !pack.weight<8 by 8 by f16, panels> -> ...
+    ```
+    becomes
+    ```mlir
+    %p = pack.weight "o_proj" %w : tensor<8x8xf16> -> !pack.weight<8 by 8 by i4, panels>
+    %q = pack.quantize %0 : !pack.buffer<8, all> -> !pack.quantized<8 zero 8, all>
+    %1 = pack.linear %q, %p : !pack.quantized<8 zero 8, all>, !pack.weight<8 by 8 by i4, panels> -> ...
+    ```
+  }];
+  let options = [Option<"weights", "weights", "std::string", "\"stored\"",
+                        "formats, as --weights takes them">];
+  let dependentDialects = ["::coppice::pack::PackDialect"];
+}
+
+def FuseQuantize : Pass<"pack-fuse-quantize", "::mlir::ModuleOp"> {
+  let summary = "Lets norms and activations write quantized rows";
+  let description = [{
+    Where a norm's or an activation's result is read by one `pack.quantize` and nothing else, the
+    stage quantizes what it makes, group by group, and the plain rows are never written.
+
+    ```mlir
+    %1 = pack.norm rms %0 scale %s : ... : !pack.buffer<64, all> -> !pack.buffer<64, all>
+    %2 = pack.quantize %1 : !pack.buffer<64, all> -> !pack.quantized<64 zero 8, all>
+    ```
+    becomes
+    ```mlir
+    %2 = pack.norm rms %0 scale %s : ... : !pack.buffer<64, all> -> !pack.quantized<64 zero 8, all>
+    ```
+  }];
 }
 
 def VerifyStep : Pass<"pack-verify-step", "::mlir::ModuleOp"> {

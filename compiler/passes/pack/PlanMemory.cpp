@@ -89,7 +89,8 @@ struct PlanMemory : impl::PlanMemoryBase<PlanMemory> {
       } else if (int64_t bytes = pack::rowBytesOf(op.getResult(0).getType()); bytes >= 0) {
         int64_t at = -1;
         for (Value operand : reusable(&op))
-          if (at < 0 && lastUse.lookup(operand) == &op && operand.getType() == op.getResult(0).getType()) {
+          if (at < 0 && lastUse.lookup(operand) == &op &&
+              operand.getType() == op.getResult(0).getType()) {
             at = places.lookup(operand);
             places.erase(operand); // its bytes pass to the result
           }

@@ -1,6 +1,5 @@
 // Stages, their row sets, and what they take into themselves.
 // RUN: coppice-opt %s --split-input-file --lm-to-pack | FileCheck %s
-// RUN: coppice-opt %s --split-input-file --lm-to-pack=weights=bf16 | FileCheck %s --check-prefix=BF16
 
 lm.tensor private @"model.embed_tokens.weight" : tensor<16x4xf32>
 lm.tensor private @"model.layers.0.self_attn.q_proj.weight" : tensor<4x4xf32>
@@ -9,18 +8,15 @@ lm.tensor private @"model.layers.0.self_attn.q_proj.bias" : tensor<4xf32>
 // Keys and values are made for all rows; the query, the residual and what follows only for the rows
 // whose logits are wanted. The tied embedding gathers from the head's panels.
 // CHECK-LABEL: pack.step @model
-// BF16-LABEL: pack.step @model
 func.func @model(%tokens: tensor<?xi32>, %positions: tensor<?xi32>) -> tensor<?x16xf32> {
   %e = lm.weight @"model.embed_tokens.weight" : tensor<16x4xf32>
   %w = lm.weight @"model.layers.0.self_attn.q_proj.weight" {lm.layer = 0 : i32} : tensor<4x4xf32>
   %b = lm.weight @"model.layers.0.self_attn.q_proj.bias" : tensor<4xf32>
   // CHECK: %[[E:.+]] = pack.weight "embed_tokens" %{{.+}} : tensor<16x4xf32> -> {{(!pack.weight)?}}<16 by 4 by f32, panels>
-  // BF16: pack.weight "embed_tokens" %{{.+}} : tensor<16x4xf32> -> {{(!pack.weight)?}}<16 by 4 by bf16, panels>
   // CHECK: %[[X:.+]] = pack.embed token of %[[E]] offset 0 {{.*}} -> {{(!pack.buffer)?}}<4, all>
   %x = lm.embed %tokens, %e : tensor<?xi32>, tensor<16x4xf32> -> tensor<?x4xf32>
   // CHECK-DAG: %[[W:.+]] = pack.weight "q_proj" %{{.+}} {pack.layer = 0 : i32} : tensor<4x4xf32>
   // CHECK-DAG: %[[B:.+]] = pack.weight "q_proj.bias" %{{.+}} -> {{(!pack.weight)?}}<1 by 4 by f32, rows>
-  // BF16-DAG: pack.weight "q_proj.bias" %{{.+}} -> {{(!pack.weight)?}}<1 by 4 by f32, rows>
   // CHECK: %[[K:.+]] = pack.linear %[[X]], %[[W]] bias %[[B]] {{.*}} {pack.layer = 0 : i32} {{.*}} -> {{(!pack.buffer)?}}<4, all>
   %k = lm.linear %x, %w bias %b {lm.layer = 0 : i32} : tensor<?x4xf32>, tensor<4x4xf32>, tensor<4xf32> -> tensor<?x4xf32>
   // CHECK: %[[XL:.+]] = pack.gather %[[X]]

@@ -1,0 +1,84 @@
+// See WeightChoice.h.
+#include "compiler/passes/pack/WeightChoice.h"
+#include "llvm/ADT/SmallVector.h"
+#include "llvm/ADT/StringSwitch.h"
+
+using namespace coppice;
+
+static std::optional<MatrixFormat> findFormat(llvm::StringRef name) {
+  return llvm::StringSwitch<std::optional<MatrixFormat>>(name)
+      .Case("stored", MatrixFormat::Stored)
+      .Case("f32", MatrixFormat::F32)
+      .Case("f16", MatrixFormat::F16)
+      .Case("bf16", MatrixFormat::BF16)
+      .Case("i8", MatrixFormat::I8)
+      .Case("i4", MatrixFormat::I4)
+      .Default(std::nullopt);
+}
+
+static llvm::Error fail(const llvm::Twine &message) {
+  return llvm::createStringError(llvm::inconvertibleErrorCode(), message);
+}
+
+llvm::Expected<WeightChoice> WeightChoice::parse(llvm::StringRef text) {
+  WeightChoice choice;
+  bool hasBase = false;
+  llvm::SmallVector<llvm::StringRef> items;
+  text.split(items, ',');
+  for (llvm::StringRef item : items) {
+    auto [key, name] = item.contains('=') ? item.rsplit('=') : std::pair(llvm::StringRef(), item);
+    std::optional<MatrixFormat> format = findFormat(name);
+    if (!format)
+      return fail("unknown weight format '" + name + "'" +
+                  (item == text ? "" : " in '" + text.str() + "'") +
+                  "; use stored, f32, f16, bf16, i8 or i4");
+    if (!item.contains('=')) {
+      if (hasBase)
+        return fail("weights '" + text +
+                    "' give two formats for all matrices; give one, and "
+                    "NAME=FORMAT for those that differ");
+      hasBase = true;
+      choice.base = *format;
+      continue;
+    }
+    if (key.empty())
+      return fail("'" + item + "' of weights '" + text +
+                  "' names no matrix; write head=, embed= or a pattern of tensor names");
+    Rule rule;
+    rule.text = key.str();
+    rule.format = *format;
+    if (key == "head") {
+      rule.use = MatrixUse::Head;
+    } else if (key == "embed") {
+      rule.use = MatrixUse::Table;
+    } else {
+      auto pattern = llvm::GlobPattern::create(rule.text);
+      if (!pattern)
+        return fail("'" + key +
+                    "' is no pattern of tensor names: " + llvm::toString(pattern.takeError()));
+      rule.pattern = std::move(*pattern);
+    }
+    choice.rules.push_back(std::move(rule));
+  }
+  return choice;
+}
+
+MatrixFormat WeightChoice::of(llvm::StringRef tensor, MatrixUse use) {
+  MatrixFormat format = base;
+  if (use != MatrixUse::Linear && base == MatrixFormat::I4)
+    format = MatrixFormat::I8;
+  for (Rule &rule : rules)
+    if (rule.use ? rule.use == use : rule.pattern->match(tensor)) {
+      rule.used = true;
+      format = rule.format;
+    }
+  return format;
+}
+
+std::vector<std::string> WeightChoice::unused() const {
+  std::vector<std::string> texts;
+  for (const Rule &rule : rules)
+    if (!rule.used && rule.pattern)
+      texts.push_back(rule.text);
+  return texts;
+}
