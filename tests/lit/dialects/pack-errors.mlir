@@ -119,7 +119,7 @@ lm.tensor private @m : tensor<4x4xf32>
 pack.step @model {
   %xt = pack.constant "t" [0, 0, 0, 0] : !pack.weight<1 by 4 by f32, rows>
   %x = pack.embed token of %xt offset 0 : !pack.weight<1 by 4 by f32, rows> -> !pack.buffer<4, all>
-  // expected-error @+1 {{the input must be like the result}}
+  // expected-error @+1 {{the input must have the width and rows of the result}}
   %n = pack.norm layer %x eps 1.0e-5 : !pack.buffer<4, all> -> !pack.buffer<5, all>
   %e = lm.weight @m : tensor<4x4xf32>
   %ew = pack.weight "e" %e : tensor<4x4xf32> -> !pack.weight<4 by 4 by f32, rows>
@@ -202,7 +202,7 @@ pack.step @model {
   %x = pack.embed token of %xt offset 0 : !pack.weight<1 by 4 by f32, rows> -> !pack.buffer<4, all>
   %ws = lm.weight @m8x4 : tensor<8x4xf32>
   %w = pack.weight "w" %ws : tensor<8x4xf32> -> !pack.weight<8 by 4 by f32, rows>
-  // expected-error @+1 {{needs a weight of floats in panels}}
+  // expected-error @+1 {{needs a weight in panels}}
   %y = pack.linear %x, %w : !pack.buffer<4, all>, !pack.weight<8 by 4 by f32, rows> -> !pack.buffer<8, all>
   %e = lm.weight @m : tensor<4x4xf32>
   %ew = pack.weight "e" %e : tensor<4x4xf32> -> !pack.weight<4 by 4 by f32, rows>
@@ -280,7 +280,7 @@ func.func private @type(!pack.weight<-1 by 2 by f32, rows>)
 // -----
 
 // Elements have a format.
-// expected-error @+1 {{a weight's elements are f32, f16, bf16 or i32}}
+// expected-error @+1 {{a weight's elements are f32, f16, bf16, i8, i4 or i32}}
 func.func private @type(!pack.weight<1 by 2 by f64, rows>)
 
 // -----

@@ -170,7 +170,7 @@ lm.tensor private @m : tensor<4x4xf32>
 pack.step @model {
   %xt = pack.constant "t" [0, 0, 0, 0] : !pack.weight<1 by 4 by f32, rows>
   %x = pack.embed token of %xt offset 0 : !pack.weight<1 by 4 by f32, rows> -> !pack.buffer<4, all>
-  // expected-error @+1 {{the input must be like the result}}
+  // expected-error @+1 {{the input must have the width and rows of the result}}
   %a = pack.activation relu %x : !pack.buffer<4, all> -> !pack.buffer<5, all>
   %e = lm.weight @m : tensor<4x4xf32>
   %ew = pack.weight "e" %e : tensor<4x4xf32> -> !pack.weight<4 by 4 by f32, rows>
