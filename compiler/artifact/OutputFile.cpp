@@ -101,3 +101,8 @@ llvm::Error OutputFile::commit() {
   temporary.clear();
   return llvm::Error::success();
 }
+
+llvm::Error OutputFile::commitAs(llvm::StringRef place) {
+  path = target = place.str();
+  return commit();
+}

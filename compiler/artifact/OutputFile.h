@@ -21,6 +21,8 @@ public:
   llvm::Error resize(uint64_t bytes);
   /// Puts the file on disk and in its place. Nothing may be called after it.
   llvm::Error commit();
+  /// The same, but in another place of the same file system, where nothing is.
+  llvm::Error commitAs(llvm::StringRef place);
 
 private:
   OutputFile(llvm::StringRef path, llvm::StringRef target) : path(path), target(target) {}

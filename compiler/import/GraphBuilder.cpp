@@ -46,7 +46,7 @@ std::string spellDims(llvm::ArrayRef<Dim> dims) {
 
 } // namespace
 
-GraphBuilder::GraphBuilder(MLIRContext &context, const Checkpoint &checkpoint,
+GraphBuilder::GraphBuilder(MLIRContext &context, const Checkpoint *checkpoint,
                            llvm::StringRef modelType, llvm::StringRef configPath)
     : checkpoint(checkpoint), modelType(modelType), configPath(configPath),
       module(ModuleOp::create(UnknownLoc::get(&context))), builder(&context),
@@ -71,7 +71,7 @@ void GraphBuilder::fail(const llvm::Twine &what) {
 void GraphBuilder::choosePrefix(llvm::ArrayRef<llvm::StringRef> candidates, llvm::StringRef probe) {
   prefix = candidates.front().str();
   for (llvm::StringRef candidate : candidates) {
-    if (checkpoint.find((candidate + probe).str())) {
+    if (checkpoint && checkpoint->find((candidate + probe).str())) {
       prefix = candidate.str();
       return;
     }
@@ -80,17 +80,19 @@ void GraphBuilder::choosePrefix(llvm::ArrayRef<llvm::StringRef> candidates, llvm
 
 Type GraphBuilder::checkTensor(llvm::StringRef name, llvm::ArrayRef<Dim> shape) {
   MLIRContext *context = builder.getContext();
-  const TensorInfo *tensor = checkpoint.find(name);
+  if (!checkpoint)
+    return Float32Type::get(context);
+  const TensorInfo *tensor = checkpoint->find(name);
   if (!tensor) {
-    for (const UnusableTensor &other : checkpoint.unusable()) {
+    for (const UnusableTensor &other : checkpoint->unusable()) {
       if (other.name == name) {
         fail(other.file + ": tensor \"" + name + "\" has dtype " + other.dtype +
              "; only F32, F16 and BF16 weights are supported");
         return Float32Type::get(context);
       }
     }
-    llvm::StringRef file = checkpoint.tensors().empty() ? llvm::StringRef("the checkpoint")
-                                                        : checkpoint.tensors().front().file;
+    llvm::StringRef file = checkpoint->tensors().empty() ? llvm::StringRef("the checkpoint")
+                                                         : checkpoint->tensors().front().file;
     fail(file + ": tensor \"" + name + "\" is missing; the " + modelType + " model that " +
          configPath + " describes has it, with shape " + spellDims(shape));
     return Float32Type::get(context);
@@ -210,16 +212,16 @@ void GraphBuilder::refuseUnused() {
       fail(file + ": tensor \"" + name + "\" has no place in the " + modelType + " model that " +
            configPath + " describes; correct the config, or remove the tensor");
   };
-  for (const TensorInfo &tensor : checkpoint.tensors())
+  for (const TensorInfo &tensor : checkpoint->tensors())
     check(tensor.name, tensor.file);
-  for (const UnusableTensor &tensor : checkpoint.unusable())
+  for (const UnusableTensor &tensor : checkpoint->unusable())
     check(tensor.name, tensor.file);
 }
 
 llvm::Expected<OwningOpRef<ModuleOp>> GraphBuilder::finish(Value logits) {
   builder.create<func::ReturnOp>(logits.getLoc(), logits);
   function.setFunctionType(builder.getFunctionType(function.getArgumentTypes(), logits.getType()));
-  if (ok())
+  if (ok() && checkpoint)
     refuseUnused();
   if (!ok())
     return llvm::createStringError(error);

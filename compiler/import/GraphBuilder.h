@@ -14,8 +14,10 @@ namespace coppice {
 /// or of another shape still yields a value of the wanted shape. Families stop early at !ok().
 class GraphBuilder {
 public:
-  /// Begins `func.func @model`. `modelType` and `configPath` are for messages.
-  GraphBuilder(mlir::MLIRContext &context, const Checkpoint &checkpoint, llvm::StringRef modelType,
+  /// Begins `func.func @model`. `modelType` and `configPath` are for messages. Without a checkpoint
+  /// every tensor that is asked for is there, in float32: the graph then says what a checkpoint
+  /// holds.
+  GraphBuilder(mlir::MLIRContext &context, const Checkpoint *checkpoint, llvm::StringRef modelType,
                llvm::StringRef configPath);
 
   bool ok() const { return error.empty(); }
@@ -59,7 +61,7 @@ private:
   /// The element type to declare; reports what is wrong with the tensor.
   mlir::Type checkTensor(llvm::StringRef name, llvm::ArrayRef<Dim> shape);
 
-  const Checkpoint &checkpoint;
+  const Checkpoint *checkpoint; // null without one
   std::string modelType, configPath, prefix, error;
   mlir::OwningOpRef<mlir::ModuleOp> module;
   mlir::OpBuilder builder;      // inside the function

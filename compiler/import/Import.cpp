@@ -76,10 +76,11 @@ void setAttributes(ImportedModel &model) {
     module->setAttr("lm.position_limit", builder.getI32IntegerAttr(*model.positionLimit));
 }
 
-llvm::Expected<ImportedModel> importFrom(llvm::StringRef directory, ReadFile readFile,
-                                         const Checkpoint &checkpoint, MLIRContext &context) {
+/// `path` is config.json's; `checkpoint` may be null, as GraphBuilder says.
+llvm::Expected<ImportedModel> importFrom(llvm::StringRef directory, llvm::StringRef path,
+                                         ReadFile readFile, const Checkpoint *checkpoint,
+                                         MLIRContext &context) {
   context.loadDialect<func::FuncDialect, lm::LMDialect>();
-  std::string path = joinPath(directory, "config.json");
   auto value = readFile("config.json", path);
   if (!value)
     return value.takeError();
@@ -147,7 +148,7 @@ std::vector<llvm::StringRef> supportedModelTypes() {
 llvm::Expected<ImportedModel> importModel(llvm::StringRef directory, const Checkpoint &checkpoint,
                                           MLIRContext &context) {
   return importFrom(
-      directory,
+      directory, joinPath(directory, "config.json"),
       [](llvm::StringRef name,
          llvm::StringRef path) -> llvm::Expected<std::optional<llvm::json::Value>> {
         // Without a config.json the reader says so; the other file may be missing.
@@ -155,14 +156,14 @@ llvm::Expected<ImportedModel> importModel(llvm::StringRef directory, const Check
           return std::nullopt;
         return readJsonFile(path);
       },
-      checkpoint, context);
+      &checkpoint, context);
 }
 
 llvm::Expected<ImportedModel> importModelText(llvm::StringRef directory, llvm::StringRef config,
                                               std::optional<llvm::StringRef> generationConfig,
                                               const Checkpoint &checkpoint, MLIRContext &context) {
   return importFrom(
-      directory,
+      directory, joinPath(directory, "config.json"),
       [&](llvm::StringRef name,
           llvm::StringRef path) -> llvm::Expected<std::optional<llvm::json::Value>> {
         std::optional<llvm::StringRef> text =
@@ -171,7 +172,20 @@ llvm::Expected<ImportedModel> importModelText(llvm::StringRef directory, llvm::S
           return std::nullopt;
         return parseJson(*text, path);
       },
-      checkpoint, context);
+      &checkpoint, context);
+}
+
+llvm::Expected<ImportedModel> importShape(llvm::StringRef path, llvm::StringRef config,
+                                          MLIRContext &context) {
+  return importFrom(
+      "", path,
+      [&](llvm::StringRef name,
+          llvm::StringRef) -> llvm::Expected<std::optional<llvm::json::Value>> {
+        if (name != "config.json")
+          return std::nullopt;
+        return parseJson(config, path);
+      },
+      /*checkpoint=*/nullptr, context);
 }
 
 } // namespace coppice

@@ -41,6 +41,12 @@ llvm::Expected<ImportedModel> importModelText(llvm::StringRef directory, llvm::S
                                               const Checkpoint &checkpoint,
                                               mlir::MLIRContext &context);
 
+/// The graph that a config's text describes, over no checkpoint: it declares, in the order of use
+/// and as float32, every tensor that a checkpoint of this shape holds. `path` names the text in
+/// errors.
+llvm::Expected<ImportedModel> importShape(llvm::StringRef path, llvm::StringRef config,
+                                          mlir::MLIRContext &context);
+
 /// The model types that importModel knows, for messages.
 std::vector<llvm::StringRef> supportedModelTypes();
 

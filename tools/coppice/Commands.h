@@ -7,5 +7,6 @@ namespace coppice {
 
 int compileMain(llvm::ArrayRef<const char *> arguments);
 int inspectMain(llvm::ArrayRef<const char *> arguments);
+int synthMain(llvm::ArrayRef<const char *> arguments);
 
 } // namespace coppice

@@ -14,6 +14,7 @@ usage: coppice COMMAND ...
 commands:
   compile MODEL_DIR -o FILE    from a Hugging Face folder, and a plan, to an artifact
   inspect FILE                 what is inside an artifact: shapes, bytes, targets, hashes
+  synth --shape SHAPE -o DIR   a checkpoint of any shape with random weights, to measure with
 
   coppice COMMAND --help       more about one command
   coppice --version            the version
@@ -36,6 +37,8 @@ static int run(llvm::ArrayRef<const char *> arguments) {
     return coppice::compileMain(arguments.drop_front());
   if (command == "inspect")
     return coppice::inspectMain(arguments.drop_front());
+  if (command == "synth")
+    return coppice::synthMain(arguments.drop_front());
   if (command == "--help" || command == "-h" || command == "help") {
     llvm::outs() << kHelp;
     return 0;
@@ -45,7 +48,7 @@ static int run(llvm::ArrayRef<const char *> arguments) {
     return 0;
   }
   llvm::errs() << "error: there is no command '" << command
-               << "'; use compile or inspect, or see coppice --help\n";
+               << "'; use compile, inspect or synth, or see coppice --help\n";
   return 2;
 }
 
