@@ -57,9 +57,11 @@ inline uint16_t narrowBrain(uint32_t bits) {
 
 /// The smallest magnitudes that a format cannot hold as a finite number: of float32 bit patterns
 /// that are to be narrowed to it.
-constexpr uint32_t kFloatLimit = 0x7f800000u; // infinity
-constexpr uint32_t kHalfLimit = 0x477ff000u;  // 65520, which rounds up to infinity
-constexpr uint32_t kBrainLimit = 0x7f7f8000u; // halfway from the largest finite value to infinity
+constexpr uint32_t kFloatLimit = 0x7f800000u;  // infinity
+constexpr uint32_t kHalfLimit = 0x477ff000u;   // 65520, which rounds up to infinity
+constexpr uint32_t kBrainLimit = 0x7f7f8000u;  // halfway from the largest finite value to infinity
+constexpr uint32_t kByteLimit = 0x4afde041u;   // above 127 * 65504: i8's largest code and scale
+constexpr uint32_t kNibbleLimit = 0x48ffe001u; // above 8 * 65504: i4's
 /// The same of patterns that are in the format already.
 constexpr uint16_t kHalfInfinity = 0x7c00u;
 constexpr uint16_t kBrainInfinity = 0x7f80u;

@@ -1,8 +1,6 @@
 // The inner loop of packing: a rectangle of a weight that is contiguous in the packed weight.
 #pragma once
-#include "compiler/artifact/WeightView.h"
-#include <optional>
-#include <utility>
+#include "compiler/artifact/LoadBlock.h"
 
 namespace coppice {
 
@@ -13,12 +11,12 @@ struct Piece {
 };
 
 /// Cuts a packed weight into pieces in the order of its bytes, each of at most about `targetBytes`.
+/// Rows are cut at multiples of the quantizer's group.
 std::vector<Piece> cutPieces(const PackedWeight &weight, uint64_t targetBytes);
 
-/// Writes a piece in the weight's format and layout to `to`: rows * cols elements. Returns row and
-/// column of an element that the format cannot hold, if there is one; always the same.
-std::optional<std::pair<int64_t, int64_t>> packPiece(const WeightView &view, WeightFormat format,
-                                                     WeightLayout layout, const Piece &piece,
-                                                     uint8_t *to);
+/// Writes a piece in the weight's format, one that is not quantized, and layout to `to`: rows *
+/// cols elements. Returns an element that the format cannot hold, if there is one; always the same.
+UnfitPlace packPiece(const WeightView &view, WeightFormat format, WeightLayout layout,
+                     const Piece &piece, uint8_t *to);
 
 } // namespace coppice

@@ -24,7 +24,10 @@ struct PackedWeight {
   int64_t rows = 0, cols = 0;
   uint64_t offset = 0; // in the weight segment, bytes, a multiple of 64
   uint64_t bytes = 0;  // weightBytes() of format, rows and cols
-  mlir::Value source;  // lm.weight (matrix or vector) or a constant-row expression; or null:
+  // Of the columns, for the quantizer: how much their errors count, not negative, finite (the mean
+  // square of the input); empty: all alike. Other formats do not look at it.
+  std::vector<float> importance;
+  mlir::Value source; // lm.weight (matrix or vector) or a constant-row expression; or null:
   std::vector<uint32_t> words; // then these are the contents (floats bit-cast), format F32 or U32
 };
 

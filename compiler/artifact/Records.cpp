@@ -8,7 +8,11 @@
 
 using namespace coppice;
 
-static_assert(uint8_t(WeightFormat::U32) == uint8_t(artifact::WeightFormat::U32) &&
+static_assert(uint8_t(WeightFormat::I8) == uint8_t(artifact::WeightFormat::I8) &&
+              uint8_t(WeightFormat::I4) == uint8_t(artifact::WeightFormat::I4) &&
+              uint8_t(WeightFormat::I4) == uint8_t(artifact::WeightFormat::MAX) &&
+              uint8_t(WeightFormat::F32) == uint8_t(artifact::WeightFormat::F32) &&
+              uint8_t(WeightFormat::U32) == uint8_t(artifact::WeightFormat::U32) &&
               uint8_t(WeightFormat::BF16) == uint8_t(artifact::WeightFormat::BF16) &&
               uint8_t(WeightFormat::F16) == uint8_t(artifact::WeightFormat::F16) &&
               uint8_t(WeightLayout::Panels) == uint8_t(artifact::WeightLayout::Panels));
@@ -48,7 +52,8 @@ llvm::Expected<std::vector<uint8_t>> coppice::writeStages(llvm::ArrayRef<Stage> 
     if (auto error = fits(stage.count, int64_t(1) << 31, "the items of a stage"))
       return std::move(error);
     putNumber(bytes, stage.kernel);
-    putNumber(bytes, stage.set | uint32_t(stage.perRow) << 2 | uint32_t(stage.args.size()) << 3);
+    putNumber(bytes, stage.set | uint32_t(stage.perRow) << 2 | uint32_t(stage.joined) << 3 |
+                         uint32_t(stage.args.size()) << 4);
     putDifference(bytes, uint32_t(layer), uint32_t(stage.layer));
     layer = stage.layer;
     putNumber(bytes, stage.count);

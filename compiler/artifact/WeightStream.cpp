@@ -4,7 +4,10 @@
 #include "compiler/artifact/ConstantRow.h"
 #include "compiler/artifact/FloatFormats.h"
 #include "compiler/artifact/PackPiece.h"
+#include "compiler/artifact/PackQuantized.h"
+#include "compiler/codegen/KernelArgs.h"
 #include "llvm/Support/Endian.h"
+#include "llvm/Support/MathExtras.h"
 #include "llvm/Support/ThreadPool.h"
 #include <cmath>
 
@@ -13,8 +16,29 @@ using namespace coppice;
 constexpr uint64_t kPieceBytes = 256 * 1024;
 constexpr size_t kPiecesPerThread = 4;
 
+bool coppice::isQuantized(WeightFormat format) {
+  return format == WeightFormat::I8 || format == WeightFormat::I4;
+}
+
 unsigned coppice::formatBytes(WeightFormat format) {
+  assert(!isQuantized(format) && "elements of quantized formats have no bytes of their own");
   return format == WeightFormat::F16 || format == WeightFormat::BF16 ? 2 : 4;
+}
+
+uint64_t coppice::weightRowBytes(WeightFormat format, uint64_t cols) {
+  if (!isQuantized(format))
+    return cols * formatBytes(format);
+  uint64_t pack = format == WeightFormat::I8 ? 4 : 8, left = cols % args::kGroup;
+  uint64_t bytes = cols / args::kGroup * (args::kGroup / pack * 4 + 2);
+  return left ? bytes + llvm::divideCeil(left, pack) * 4 + 2 : bytes;
+}
+
+std::optional<uint64_t> coppice::weightBytes(WeightFormat format, int64_t rows, int64_t cols) {
+  uint64_t bytes;
+  if (rows < 0 || cols < 0 || cols > INT64_MAX / 8 ||
+      __builtin_mul_overflow(uint64_t(rows), weightRowBytes(format, uint64_t(cols)), &bytes))
+    return std::nullopt;
+  return bytes;
 }
 
 llvm::StringRef coppice::formatName(WeightFormat format) {
@@ -27,6 +51,10 @@ llvm::StringRef coppice::formatName(WeightFormat format) {
     return "bf16";
   case WeightFormat::U32:
     return "u32";
+  case WeightFormat::I8:
+    return "i8";
+  case WeightFormat::I4:
+    return "i4";
   }
   llvm_unreachable("a format without a name");
 }
@@ -67,11 +95,7 @@ public:
 private:
   /// Checks the weight's place, and fills up to it with zeros.
   llvm::Error pad(const PackedWeight &weight) {
-    uint64_t elements, bytes;
-    if (weight.rows < 0 || weight.cols < 0 ||
-        __builtin_mul_overflow(uint64_t(weight.rows), uint64_t(weight.cols), &elements) ||
-        __builtin_mul_overflow(elements, uint64_t(formatBytes(weight.format)), &bytes) ||
-        bytes != weight.bytes)
+    if (weightBytes(weight.format, weight.rows, weight.cols) != weight.bytes)
       return invalid(weight, llvm::Twine(weight.rows) + " rows of " + llvm::Twine(weight.cols) +
                                  " " + formatName(weight.format) + " do not take " +
                                  llvm::Twine(weight.bytes) + " bytes");
@@ -95,7 +119,8 @@ private:
   }
 
   llvm::Error addWords(const PackedWeight &weight) {
-    if (formatBytes(weight.format) != 4 || weight.words.size() * 4 != weight.bytes)
+    if (isQuantized(weight.format) || formatBytes(weight.format) != 4 ||
+        weight.words.size() * 4 != weight.bytes)
       return invalid(weight, "it is given as " + llvm::Twine(weight.words.size()) +
                                  " words, and takes " + llvm::Twine(weight.bytes) + " bytes of " +
                                  formatName(weight.format));
@@ -115,6 +140,8 @@ private:
                                  " " + formatName(weight.format) + " cannot be packed from " +
                                  llvm::Twine(view->rows) + " rows of " + llvm::Twine(view->cols) +
                                  " of tensor '" + view->tensor->name + "'");
+    if (llvm::Error error = checkImportance(weight))
+      return error;
     std::vector<Piece> pieces = cutPieces(weight, kPieceBytes);
     size_t group = pool.getMaxConcurrency() * kPiecesPerThread;
     for (size_t first = 0; first < pieces.size(); first += group)
@@ -126,17 +153,31 @@ private:
     return llvm::Error::success();
   }
 
+  static llvm::Error checkImportance(const PackedWeight &weight) {
+    if (!weight.importance.empty() && weight.importance.size() != size_t(weight.cols))
+      return invalid(weight, llvm::Twine(weight.importance.size()) +
+                                 " columns have an importance, the weight has " +
+                                 llvm::Twine(weight.cols));
+    for (size_t i = 0; i < weight.importance.size(); ++i)
+      if (!(weight.importance[i] >= 0) || std::isinf(weight.importance[i]))
+        return invalid(weight, "the importance of column " + llvm::Twine(i) +
+                                   " is not a finite number from 0 on: calibrate again");
+    return llvm::Error::success();
+  }
+
   llvm::Error addPieces(const PackedWeight &weight, const WeightView &view,
                         llvm::ArrayRef<Piece> pieces) {
     std::vector<uint64_t> offsets(1, 0);
     for (const Piece &piece : pieces)
       offsets.push_back(offsets.back() +
-                        uint64_t(piece.rows) * piece.cols * formatBytes(weight.format));
+                        uint64_t(piece.rows) * weightRowBytes(weight.format, piece.cols));
     buffer.resize(offsets.back());
-    std::vector<std::optional<std::pair<int64_t, int64_t>>> unfit(pieces.size());
+    std::vector<UnfitPlace> unfit(pieces.size());
     auto pack = [&](size_t i) {
-      unfit[i] =
-          packPiece(view, weight.format, weight.layout, pieces[i], buffer.data() + offsets[i]);
+      uint8_t *to = buffer.data() + offsets[i];
+      unfit[i] = isQuantized(weight.format)
+                     ? packQuantized(view, weight, pieces[i], to)
+                     : packPiece(view, weight.format, weight.layout, pieces[i], to);
     };
     if (pieces.size() == 1) {
       pack(0);
@@ -145,7 +186,7 @@ private:
         pool.async(pack, i);
       pool.wait();
     }
-    for (auto &place : unfit)
+    for (const UnfitPlace &place : unfit)
       if (place)
         return unfitElement(view, place->first, place->second, weight.format);
     return emit(buffer);
@@ -156,7 +197,7 @@ private:
     if (!row)
       return row.takeError();
     if (weight.rows != 1 || weight.cols != int64_t(row->size()) ||
-        weight.format == WeightFormat::U32)
+        weight.format == WeightFormat::U32 || isQuantized(weight.format))
       return invalid(weight, llvm::Twine(weight.rows) + " rows of " + llvm::Twine(weight.cols) +
                                  " " + formatName(weight.format) +
                                  " cannot be packed from a constant row of " +

@@ -7,6 +7,7 @@
 #include "compiler/artifact/Program.h"
 #include "compiler/import/Checkpoint.h"
 #include "llvm/ADT/STLFunctionalExtras.h"
+#include <optional>
 
 namespace coppice {
 
@@ -16,9 +17,15 @@ using WeightSink = llvm::function_ref<llvm::Error(llvm::ArrayRef<uint8_t>)>;
 /// Bytes of the weight segment done, and in all. Called on the thread that streams.
 using WeightProgress = llvm::function_ref<void(uint64_t done, uint64_t total)>;
 
-/// Bytes of one element.
+/// I8 or I4: elements share scales, and rows are cut at whole groups only.
+bool isQuantized(WeightFormat format);
+/// Bytes of one element of a format that is not quantized.
 unsigned formatBytes(WeightFormat format);
-/// "f32", "f16", "bf16" or "u32".
+/// Bytes of a row of `cols` elements, of any format: as runtime/schema/artifact.fbs says.
+uint64_t weightRowBytes(WeightFormat format, uint64_t cols);
+/// Bytes of a weight; nothing if they do not fit 64 bits.
+std::optional<uint64_t> weightBytes(WeightFormat format, int64_t rows, int64_t cols);
+/// "f32", "f16", "bf16", "u32", "i8" or "i4".
 llvm::StringRef formatName(WeightFormat format);
 
 /// Bytes of the weight segment: the end of its last weight.

@@ -2,6 +2,7 @@
 // view need not.
 #include "compiler/artifact/WeightView.h"
 #include "compiler/artifact/FloatFormats.h"
+#include "compiler/artifact/WeightStream.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/Format.h"
@@ -117,6 +118,12 @@ llvm::Error coppice::unfitElement(const WeightView &view, int64_t row, int64_t c
   if (!std::isfinite(value))
     out << "; weights must be finite: take an intact copy of the checkpoint, or train it on from a "
            "step before it diverged";
+  else if (format == WeightFormat::I8 || format == WeightFormat::I4)
+    out << ", beyond " << formatName(format) << "'s largest value "
+        << (format == WeightFormat::I8 ? "8319008, 127" : "524032, 8")
+        << " times float16's: compile with --weights f32, or give this tensor a format of its own: "
+           "--weights "
+        << formatName(format) << "," << view.tensor->name << "=f32";
   else if (format == WeightFormat::F16)
     out << ", beyond float16's largest value 65504: compile with --weights bf16 or --weights f32";
   else

@@ -44,7 +44,8 @@ bool StageReader::next(StageRecord &stage) {
     return refuse(kNoNumber);
   stage.set = shape & 3;
   stage.perRow = shape >> 2 & 1;
-  stage.words = shape >> 3;
+  stage.joined = shape >> 3 & 1;
+  stage.words = shape >> 4;
   stage.layer = int32_t(layer);
   if (stage.kernel >= kernels)
     return refuse("a stage's kernel does not exist");
@@ -71,6 +72,23 @@ StageCounts countStages(const artifact::EntryPoint &entry) {
   return counts;
 }
 
+/// As the schema says; at most 4 * 2^32.
+static uint64_t rowBytes(artifact::WeightFormat format, uint64_t cols) {
+  constexpr uint64_t group = 32;
+  switch (format) {
+  case artifact::WeightFormat::F16:
+  case artifact::WeightFormat::BF16:
+    return cols * 2;
+  case artifact::WeightFormat::I8:
+  case artifact::WeightFormat::I4: {
+    uint64_t pack = format == artifact::WeightFormat::I8 ? 4 : 8, left = cols % group;
+    return cols / group * (group / pack * 4 + 2) + (left ? (left + pack - 1) / pack * 4 + 2 : 0);
+  }
+  default:
+    return cols * 4;
+  }
+}
+
 bool WeightReader::next(WeightRecord &weight) {
   if (wrong)
     return false;
@@ -92,15 +110,11 @@ bool WeightReader::next(WeightRecord &weight) {
   weight.layout = artifact::WeightLayout(kind >> 4);
 
   uint64_t gap = (COPPICE_WEIGHT_ALIGN - end % COPPICE_WEIGHT_ALIGN) % COPPICE_WEIGHT_ALIGN;
-  uint64_t element =
-      weight.format == artifact::WeightFormat::F16 || weight.format == artifact::WeightFormat::BF16
-          ? 2
-          : 4;
-  uint64_t elements = uint64_t(weight.rows) * weight.cols; // of 32 bits each
-  if (gap > segment - end || elements > (segment - end - gap) / element)
+  uint64_t row = rowBytes(weight.format, weight.cols);
+  if (gap > segment - end || (row != 0 && weight.rows > (segment - end - gap) / row))
     return refuse("a weight reaches past the end of the weights");
   weight.offset = end + gap;
-  weight.bytes = elements * element;
+  weight.bytes = weight.rows * row;
   end = weight.offset + weight.bytes;
   return true;
 }

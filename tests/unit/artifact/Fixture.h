@@ -98,7 +98,7 @@ inline PackedWeight packed(mlir::Value source, int64_t rows, int64_t cols, Weigh
   weight.cols = cols;
   weight.format = format;
   weight.layout = layout;
-  weight.bytes = uint64_t(rows) * cols * formatBytes(format);
+  weight.bytes = *weightBytes(format, rows, cols);
   weight.source = source;
   return weight;
 }
