@@ -45,6 +45,7 @@ struct coppice_engine {
   const uint32_t threads, maxRows;
   uint32_t started = 0; // worker threads that run
   bool stop = false;    // written before the barrier that starts a step, read after it
+  const coppice_program *running = nullptr; // likewise
   std::atomic<bool> busy{false};
   coppice_frame frame{};
   uint8_t *arena = nullptr;
@@ -70,8 +71,8 @@ void *work(void *argument) {
     engine->barrier.wait();
     if (engine->stop)
       return nullptr;
-    coppice_step_run(&engine->model->program, &engine->frame, worker->number, engine->threads,
-                     waitAt, &engine->barrier);
+    coppice_step_run(engine->running, &engine->frame, worker->number, engine->threads, waitAt,
+                     &engine->barrier);
     engine->barrier.wait();
   }
 }
@@ -151,18 +152,37 @@ coppice_status place(coppice_engine &engine, const coppice_token *tokens, size_t
   return COPPICE_OK;
 }
 
-void runStep(coppice_engine &engine, size_t count, float *logits) {
+void runProgram(coppice_engine &engine, const coppice_program &program) {
+  if (engine.threads == 1)
+    return coppice_step_run(&program, &engine.frame, 0, 1, nullptr, nullptr);
+  engine.running = &program;
+  engine.barrier.wait();
+  coppice_step_run(&program, &engine.frame, 0, engine.threads, waitAt, &engine.barrier);
+  engine.barrier.wait();
+}
+
+/// What is called after each stage; null: nothing.
+struct Watch {
+  coppice_watch call = nullptr;
+  void *context = nullptr;
+};
+
+void runStep(coppice_engine &engine, size_t count, float *logits, Watch watch) {
   const coppice_program &program = engine.model->program;
   engine.frame.weights = program.weights;
   engine.frame.arena = engine.arena;
   engine.frame.logits = logits;
   // As few as the step has: small steps then touch a small part of the arena.
   engine.frame.row_capacity = count;
-  if (engine.threads == 1)
-    return coppice_step_run(&program, &engine.frame, 0, 1, nullptr, nullptr);
-  engine.barrier.wait();
-  coppice_step_run(&program, &engine.frame, 0, engine.threads, waitAt, &engine.barrier);
-  engine.barrier.wait();
+  if (!watch.call)
+    return runProgram(engine, program);
+  for (uint32_t i = 0; i < program.stage_count; ++i) {
+    coppice_program one = program;
+    one.stages += i;
+    one.stage_count = 1;
+    runProgram(engine, one);
+    watch.call(watch.context, i);
+  }
 }
 
 /// Marks the engine busy for as long as it lives.
@@ -180,10 +200,10 @@ struct Busy {
 };
 
 coppice_status step(coppice_engine &engine, const coppice_token *tokens, size_t count,
-                    float *logits) {
+                    float *logits, Watch watch = {}) {
   if (coppice_status status = place(engine, tokens, count))
     return status;
-  runStep(engine, count, logits);
+  runStep(engine, count, logits, watch);
   return COPPICE_OK;
 }
 
@@ -238,15 +258,27 @@ uint32_t coppice_engine_max_rows(const coppice_engine *engine) {
   return engine ? engine->maxRows : 0;
 }
 
-coppice_status coppice_engine_step(coppice_engine *engine, const coppice_token *tokens,
-                                   size_t count, float *out_logits) {
+static coppice_status checkedStep(coppice_engine *engine, const coppice_token *tokens, size_t count,
+                                  float *logits, Watch watch) {
   if (!engine || !tokens || count == 0 || count > engine->maxRows)
     return COPPICE_BAD_ARGUMENT;
   for (size_t i = 0; i < count; ++i)
-    if (tokens[i].wants_logits && !out_logits)
+    if (tokens[i].wants_logits && !logits)
       return COPPICE_BAD_ARGUMENT;
   Busy busy(*engine);
-  return busy.taken ? step(*engine, tokens, count, out_logits) : COPPICE_BUSY;
+  return busy.taken ? step(*engine, tokens, count, logits, watch) : COPPICE_BUSY;
+}
+
+coppice_status coppice_engine_step(coppice_engine *engine, const coppice_token *tokens,
+                                   size_t count, float *out_logits) {
+  return checkedStep(engine, tokens, count, out_logits, {});
+}
+
+coppice_status coppice_engine_step_watched(coppice_engine *engine, const coppice_token *tokens,
+                                           size_t count, float *out_logits, coppice_watch watch,
+                                           void *context) {
+  return watch ? checkedStep(engine, tokens, count, out_logits, {watch, context})
+               : COPPICE_BAD_ARGUMENT;
 }
 
 coppice_status coppice_engine_feed(coppice_engine *engine, coppice_session *session,

@@ -147,6 +147,28 @@ COPPICE_MUST_USE coppice_status coppice_engine_feed(coppice_engine *engine,
                                                     coppice_session *session, const int32_t *tokens,
                                                     size_t count, float *out_logits);
 
+/* -- where the time goes ---------------------------------------------------------------------- */
+
+typedef struct coppice_stage_info {
+  const char *kernel; /* what it runs, for people; lives as long as the model */
+  int32_t layer;      /* of the checkpoint; -1 for none */
+} coppice_stage_info;
+
+/* COPPICE_BAD_ARGUMENT if the model's step has no stage of that number. */
+COPPICE_MUST_USE coppice_status coppice_model_stage(const coppice_model *model, uint32_t stage,
+                                                    coppice_stage_info *out_stage);
+
+/* Called on the thread that takes the step when all threads are done with |stage|. */
+typedef void (*coppice_watch)(void *context, uint32_t stage);
+
+/* As coppice_engine_step, stage by stage: |watch| is called with |context| after each, those
+ * without anything to do among them. The threads meet after every stage, and that takes time of its
+ * own. The engine is busy meanwhile. */
+COPPICE_MUST_USE coppice_status coppice_engine_step_watched(coppice_engine *engine,
+                                                            const coppice_token *tokens,
+                                                            size_t count, float *out_logits,
+                                                            coppice_watch watch, void *context);
+
 /* -- text ------------------------------------------------------------------------------------- */
 
 /* All of these give COPPICE_NO_TOKENIZER for an artifact whose checkpoint had none. Text is UTF-8

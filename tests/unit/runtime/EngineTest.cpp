@@ -301,3 +301,39 @@ TEST_F(Engine, HasNoTokenizer) {
   EXPECT_EQ(coppice_encode(model, nullptr, 1, 0, &token, 1, &count), COPPICE_BAD_ARGUMENT);
   EXPECT_EQ(coppice_decoder_push(nullptr, 1, nullptr, nullptr), COPPICE_BAD_ARGUMENT);
 }
+
+// A watched step gives the formula too, and tells of each stage once, in order; its stages have the
+// layers that the artifact gives them, and its kernels' name.
+TEST_F(Engine, WatchedStepIsTheFormulaStageByStage) {
+  for (uint32_t threads : {1, 3}) {
+    coppice_engine *e = engine(threads, 4);
+    coppice_session *s = session(4);
+    std::vector<uint32_t> seen;
+    auto note = [](void *context, uint32_t stage) {
+      static_cast<std::vector<uint32_t> *>(context)->push_back(stage);
+    };
+    coppice_token tokens[] = {{s, kText[0], false}, {s, kText[1], true}, {s, kText[2], true}};
+    float logits[2][5];
+    ASSERT_EQ(coppice_engine_step_watched(e, tokens, 3, logits[0], note, &seen), COPPICE_OK);
+    expectLogits(logits[0], kText, 1);
+    expectLogits(logits[1], kText, 2);
+    EXPECT_EQ(seen, (std::vector<uint32_t>{0, 1, 2}));
+    // A plain step goes on from there, on all threads.
+    ASSERT_EQ(coppice_engine_feed(e, s, &kText[3], 1, logits[0]), COPPICE_OK);
+    expectLogits(logits[0], kText, 3);
+    EXPECT_EQ(coppice_engine_step_watched(e, tokens, 3, logits[0], nullptr, nullptr),
+              COPPICE_BAD_ARGUMENT);
+    EXPECT_EQ(coppice_engine_step_watched(e, tokens, 1, logits[0], note, &seen),
+              COPPICE_CONTEXT_FULL);
+    EXPECT_EQ(seen.size(), 3u);
+  }
+  toy::Artifact toy;
+  coppice_stage_info info{};
+  for (uint32_t i = 0; i < toy.stages.size(); ++i) {
+    ASSERT_EQ(coppice_model_stage(model, i, &info), COPPICE_OK);
+    EXPECT_EQ(info.layer, toy.stages[i].layer);
+    EXPECT_STREQ(info.kernel, "toy");
+  }
+  EXPECT_EQ(coppice_model_stage(model, uint32_t(toy.stages.size()), &info), COPPICE_BAD_ARGUMENT);
+  EXPECT_EQ(coppice_model_stage(nullptr, 0, &info), COPPICE_BAD_ARGUMENT);
+}
