@@ -46,6 +46,7 @@ struct Stage {
   uint32_t kernel = 0; // index into CodeImage::kernels
   uint32_t set = 0;    // COPPICE_ROWS_ALL or COPPICE_ROWS_LOGITS
   bool perRow = false; // items = count * rows of the set, else count
+  bool joined = false; // needs no barrier between the stage before it and itself
   uint32_t count = 1;
   int32_t layer = -1; // for listings
   std::vector<uint32_t> args;
@@ -53,7 +54,7 @@ struct Stage {
 
 struct MemoryPlan {
   uint64_t arenaBytesPerRow = 0;    // a multiple of 64
-  uint64_t kvFloatsPerPosition = 0; // over all layers
+  uint64_t kvBytesPerPosition = 0; // over all layers
 };
 
 struct Program {

@@ -2,6 +2,7 @@
 // vanishes.
 #include "compiler/codegen/Stages.h"
 #include "compiler/codegen/KernelArgs.h"
+#include "compiler/passes/pack/Accesses.h"
 #include "compiler/passes/pack/PackPasses.h"
 #include "runtime/include/coppice/kernel_abi.h"
 #include "llvm/ADT/STLExtras.h"
@@ -32,16 +33,18 @@ public:
     if (!step.getArena() || !step.getKv())
       return fail("the step has no memory plan: run pack-plan-memory before");
     list.memory.arenaBytesPerRow = *step.getArena();
-    list.memory.kvFloatsPerPosition = *step.getKv();
+    list.memory.kvBytesPerPosition = *step.getKv();
     for (Operation &op : step.getBody().front()) {
       layer = -1;
       if (auto at = op.getAttrOfType<IntegerAttr>(kPackLayer))
         layer = at.getInt();
+      joined = op.hasAttr(kPackJoined);
       TypeSwitch<Operation *>(&op)
           .Case<pack::WeightOp, pack::ConstantOp>([&](auto typed) { weight(typed); })
-          .Case<pack::EmbedOp, pack::NormOp, pack::QuantizeOp, pack::LinearOp, pack::RopeTableOp, pack::RopeOp,
-                pack::KvWriteOp, pack::AttentionOp, pack::ActivationOp, pack::AddOp, pack::MulOp,
-                pack::SelectOp, pack::MaskOp, pack::GatherOp>([&](auto typed) { stage(typed); })
+          .Case<pack::EmbedOp, pack::NormOp, pack::QuantizeOp, pack::LinearOp, pack::RopeTableOp,
+                pack::RopeOp, pack::KvWriteOp, pack::AttentionOp, pack::ActivationOp, pack::AddOp,
+                pack::MulOp, pack::SelectOp, pack::MaskOp, pack::GatherOp>(
+              [&](auto typed) { stage(typed); })
           .Case(
               [&](pack::ReturnOp ret) { list.vocabulary = ret.getLogits().getType().getWidth(); });
     }
@@ -81,9 +84,7 @@ private:
     auto at = value.getDefiningOp()->getAttrOfType<IntegerAttr>("offset");
     return word(at.getInt() / 64, "a weight offset in 64 bytes");
   }
-  uint32_t width(Value buffer) {
-    return word(pack::widthOf(buffer.getType()), "a width");
-  }
+  uint32_t width(Value buffer) { return word(pack::widthOf(buffer.getType()), "a width"); }
   static uint32_t set(Value buffer) { return uint32_t(pack::setOf(buffer.getType())); }
   /// Zero point of a quantized result, for the kernels that can make one.
   static uint32_t zero(Value rows) {
@@ -129,12 +130,15 @@ private:
 
   void add(const std::string &kernel, uint32_t rowSet, bool perRow, uint32_t count,
            std::vector<uint32_t> words) {
+    // A stage that vanishes leaves its barrier to the next one.
+    wait |= !joined;
     if (count == 0)
       return;
     Stage stage;
     stage.set = rowSet;
     stage.perRow = perRow;
     stage.count = count;
+    stage.joined = !std::exchange(wait, false);
     stage.layer = layer;
     stage.args = std::move(words);
     list.stages.push_back(std::move(stage));
@@ -183,17 +187,19 @@ private:
   void stage(pack::KvWriteOp op) {
     pack::CacheType cache = op.getType();
     uint32_t heads = cache.getHeads();
-    add("kv_write", set(op.getKey()), true, heads,
+    add("kv_write_" + formatName(cache.getElement()), set(op.getKey()), true, heads,
         {set(op.getKey()), place(op.getKey()), place(op.getValue()), cachePlace(op), heads,
          uint32_t(cache.getHeadDim())});
   }
   uint32_t cachePlace(pack::KvWriteOp op) {
-    return word(*op.getPlace(), "a cache offset in floats per position");
+    return word(*op.getPlace(), "a cache offset in bytes per position");
   }
   void stage(pack::AttentionOp op) {
     pack::CacheType cache = op.getCache().getType();
     uint32_t dim = cache.getHeadDim(), heads = width(op) / dim;
-    add("attention", set(op), true, heads,
+    // Items are rows and KV heads; without query heads there is nothing to do.
+    add("attention_" + formatName(cache.getElement()), set(op), true,
+        heads ? uint32_t(cache.getHeads()) : 0,
         {set(op), place(op.getQuery()), place(op),
          cachePlace(op.getCache().getDefiningOp<pack::KvWriteOp>()), heads,
          uint32_t(cache.getHeads()), dim, weightAt(op.getKvMap()), bits(op.getScale())});
@@ -239,6 +245,8 @@ private:
   StageList list;
   std::vector<std::string> names; // of each stage's kernel
   int32_t layer = -1;
+  bool joined = false; // of the op at hand
+  bool wait = false;   // a barrier is due before the next stage
   std::string overflow;
 };
 

@@ -32,14 +32,14 @@ void addShrinkPasses(OpPassManager &pm) {
   pm.addPass(createSymbolDCEPass());
 }
 
-void addPackPasses(OpPassManager &pm, StringRef weights, bool masked) {
+void addPackPasses(OpPassManager &pm, StringRef weights, StringRef kv, bool masked) {
   if (!masked)
     pm.addPass(createVerifyUnmasked());
   pm.addPass(createInlineBlocks());
   // Equal reads of a tensor become one value: a tied weight is packed once.
   pm.addPass(createCSEPass());
   pm.addPass(createCanonicalizerPass());
-  pm.addPass(createLmToPack());
+  pm.addPass(createLmToPack({kv.str()}));
   pm.addPass(createChooseFormats({weights.str()}));
   pm.addPass(createFuseQuantize());
   pm.addPass(createSymbolDCEPass());
@@ -49,12 +49,14 @@ void addMemoryPasses(OpPassManager &pm) {
   pm.addPass(createVerifyStep());
   pm.addPass(createCSEPass());
   pm.addPass(createPlanMemory());
+  pm.addPass(createPlaceBarriers());
+  pm.addPass(createVerifySchedule());
 }
 
 void registerPipelines() {
   static PassPipelineRegistration<> shrink("coppice-shrink", "the phase shrink", addShrinkPasses);
-  static PassPipelineRegistration<> pack("coppice-pack", "the phase pack, weights as stored",
-                                         [](OpPassManager &pm) { addPackPasses(pm, "stored"); });
+  static PassPipelineRegistration<> pack("coppice-pack", "the phase pack, weights as stored, cache as f32",
+                                         [](OpPassManager &pm) { addPackPasses(pm, "stored", "f32"); });
   static PassPipelineRegistration<> memory("coppice-memory", "the phase memory", addMemoryPasses);
 }
 

@@ -16,18 +16,19 @@ typedef struct coppice_stage {
   const uint32_t *args; /* words as the kernel expects them */
   uint32_t count;       /* items, or items per row if |per_row| */
   uint16_t set;         /* below COPPICE_ROW_SETS */
-  uint16_t per_row;     /* 0 or 1 */
+  uint8_t per_row;      /* 0 or 1 */
+  uint8_t joined;       /* 1: needs no barrier between the stage before it and itself */
 } coppice_stage;
 
 typedef struct coppice_program {
   const coppice_stage *stages;
   uint32_t stage_count;
-  uint32_t vocabulary;             /* logits per row */
-  uint32_t token_limit;            /* token ids lie in [0, token_limit) */
-  uint32_t context;                /* positions lie in [0, context) */
-  const uint8_t *weights;          /* 64-byte aligned */
-  uint64_t arena_bytes_per_row;    /* a multiple of 64 */
-  uint64_t kv_floats_per_position; /* over all layers */
+  uint32_t vocabulary;            /* logits per row */
+  uint32_t token_limit;           /* token ids lie in [0, token_limit) */
+  uint32_t context;               /* positions lie in [0, context) */
+  const uint8_t *weights;         /* 64-byte aligned */
+  uint64_t arena_bytes_per_row;   /* a multiple of 64 */
+  uint64_t kv_bytes_per_position; /* over all layers */
 } coppice_program;
 
 #ifdef __cplusplus

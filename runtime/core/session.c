@@ -13,13 +13,14 @@ static uint64_t round_to_blocks(uint32_t positions) {
 size_t coppice_core_session_bytes(const coppice_program *program, uint32_t positions) {
   if (positions == 0 || positions > program->context)
     return 0;
-  /* 16 positions of 4-byte floats make a multiple of 64 bytes. */
-  uint64_t per_position = program->kv_floats_per_position;
-  uint64_t most = (SIZE_MAX - sizeof(coppice_session)) / sizeof(float);
+  uint64_t per_position = program->kv_bytes_per_position;
+  uint64_t most = SIZE_MAX - sizeof(coppice_session) - (COPPICE_SESSION_ALIGN - 1);
   uint64_t capacity = round_to_blocks(positions);
   if (per_position > most / capacity)
     return 0;
-  return sizeof(coppice_session) + (size_t)(per_position * capacity) * sizeof(float);
+  uint64_t cache = (per_position * capacity + COPPICE_SESSION_ALIGN - 1) / COPPICE_SESSION_ALIGN *
+                   COPPICE_SESSION_ALIGN;
+  return sizeof(coppice_session) + (size_t)cache;
 }
 
 coppice_status coppice_core_session_init(const coppice_program *program, uint32_t positions,

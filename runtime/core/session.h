@@ -1,7 +1,7 @@
 /* A session: one text's KV cache and position, in memory that the caller owns.
  *
  *   offset 0    struct coppice_session, 64 bytes
- *   offset 64   KV cache: capacity * kv_floats_per_position floats
+ *   offset 64   KV cache: capacity * kv_bytes_per_position bytes, rounded up to 64
  *
  * The capacity is |positions| rounded up to whole KV blocks; positions past |positions| are never
  * written. The cache needs no initial contents: a kernel reads only what was written before.

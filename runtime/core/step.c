@@ -1,5 +1,6 @@
-/* A stage without items (no logits are wanted, say) is left out with its barrier: all threads see
- * the same counts, so they agree on it without talking. */
+/* A stage without items (no logits are wanted, say) is left out, and the barrier before it moves to
+ * the next one that has items: all threads see the same counts, so they agree on it without
+ * talking. */
 #include "runtime/core/step.h"
 
 /* n * t / T without the product's overflow. */
@@ -14,16 +15,17 @@ __attribute__((no_sanitize("function")))
 #endif
 void coppice_step_run(const coppice_program *program, const coppice_frame *frame, uint32_t thread,
                       uint32_t threads, coppice_barrier barrier, void *context) {
-  int first = 1;
+  int first = 1, wait = 0;
   for (uint32_t i = 0; i < program->stage_count; ++i) {
     const coppice_stage *stage = &program->stages[i];
     uint64_t rows = frame->sets[stage->set].count;
+    wait |= !stage->joined;
     uint64_t items = rows == 0 ? 0 : stage->per_row ? stage->count * rows : stage->count;
     if (items == 0)
       continue;
-    if (!first && threads > 1)
+    if (!first && wait && threads > 1)
       barrier(context);
-    first = 0;
+    first = wait = 0;
     uint64_t begin = split(items, thread, threads), end = split(items, thread + 1, threads);
     if (begin < end)
       stage->kernel(frame, stage->args, begin, end);

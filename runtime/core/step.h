@@ -13,8 +13,9 @@ typedef void (*coppice_barrier)(void *context);
 
 /* Runs the part of thread |thread| of |threads|. Each thread of the step calls it with the same
  * |program|, |frame|, |threads| and |barrier|. A stage's n items go to the threads as
- * [n * t / T, n * (t + 1) / T). The barrier is called exactly once between two stages that have
- * items, and neither before the first nor after the last: the caller knows what it waits for there.
+ * [n * t / T, n * (t + 1) / T). The barrier is called once between two stages that have items
+ * unless the later one and all left out between them are joined to what is before, and neither
+ * before the first stage nor after the last: the caller knows what it waits for there.
  * |barrier| may be null if |threads| is 1. */
 void coppice_step_run(const coppice_program *program, const coppice_frame *frame, uint32_t thread,
                       uint32_t threads, coppice_barrier barrier, void *context);

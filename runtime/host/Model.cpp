@@ -116,7 +116,7 @@ coppice_status buildProgram(coppice_model &model, coppice_error *error) {
   for (StageRecord stage; reader.next(stage); args += stage.words) {
     uint8_t *address = model.code + entry.kernels()->Get(stage.kernel)->offset();
     *next++ = {reinterpret_cast<coppice_kernel>(address), args, stage.count, uint16_t(stage.set),
-               uint16_t(stage.perRow)};
+               uint8_t(stage.perRow), uint8_t(stage.joined)};
     std::copy(stage.args, stage.args + stage.words, args);
   }
   free(previous);
@@ -127,7 +127,7 @@ coppice_status buildProgram(coppice_model &model, coppice_error *error) {
   model.program.context = facts.context();
   model.program.weights = model.file + model.artifact.prefix.weights.offset;
   model.program.arena_bytes_per_row = entry.memory()->arena_bytes_per_row();
-  model.program.kv_floats_per_position = entry.memory()->kv_floats_per_position();
+  model.program.kv_bytes_per_position = entry.memory()->kv_bytes_per_position();
   return COPPICE_OK;
 }
 
@@ -208,7 +208,7 @@ coppice_status coppice_model_info(const coppice_model *model, coppice_info *out_
   info.file_bytes = model->fileBytes;
   info.code_bytes = model->codeBytes;
   info.weight_bytes = model->artifact.prefix.weights.bytes;
-  info.kv_bytes_per_position = model->program.kv_floats_per_position * sizeof(float);
+  info.kv_bytes_per_position = model->program.kv_bytes_per_position;
   info.arena_bytes_per_row = model->program.arena_bytes_per_row;
   info.stages = model->program.stage_count;
   info.has_tokenizer = model->hasTokenizer;

@@ -29,7 +29,7 @@ private:
 };
 
 struct StageRecord {
-  uint32_t kernel, count, set, perRow;
+  uint32_t kernel, count, set, perRow, joined;
   int32_t layer;
   uint32_t words;
   uint32_t args[kMaxArgs]; // of these, `words`

@@ -3,6 +3,7 @@
 #include "compiler/passes/pack/PackPasses.h"
 #include "mlir/IR/IRMapping.h"
 #include "llvm/ADT/DenseSet.h"
+#include "llvm/ADT/StringSwitch.h"
 
 using namespace mlir;
 using coppice::pack::RowSet;
@@ -28,7 +29,8 @@ template <typename Op> Op soleUse(Value value) {
 
 class Converter {
 public:
-  explicit Converter(func::FuncOp func) : func(func), b(func) {}
+  Converter(func::FuncOp func, Type cacheElement)
+      : func(func), cacheElement(cacheElement), b(func) {}
 
   LogicalResult run() {
     for (Operation &op : func.getBody().front().without_terminator())
@@ -255,11 +257,24 @@ private:
                                op.getHeadDim(), IntegerAttr());
   }
 
+  /// Of each KV head where its query heads begin, where the last ones end, and then the heads.
+  static SmallVector<int32_t> readers(ArrayRef<int32_t> kvHeadOf, int64_t kvHeads) {
+    SmallVector<int32_t> bounds{0}, heads;
+    for (int32_t kvHead = 0; kvHead < kvHeads; ++kvHead) {
+      for (auto [head, reads] : llvm::enumerate(kvHeadOf))
+        if (reads == kvHead)
+          heads.push_back(head);
+      bounds.push_back(heads.size());
+    }
+    llvm::append_range(bounds, heads);
+    return bounds;
+  }
   Value emit(lm::AttentionOp op, RowSet set) {
-    auto cache = pack::CacheType::get(b.getContext(), op.getNumKvHeads(), op.getHeadDim());
+    auto cache =
+        pack::CacheType::get(b.getContext(), op.getNumKvHeads(), op.getHeadDim(), cacheElement);
     Value written = stage<pack::KvWriteOp>(cache, buffer(op.getKey(), RowSet::All),
                                            buffer(op.getValue(), RowSet::All), IntegerAttr());
-    Value map = table(op.getKvMap(), true, "kv_map");
+    Value map = table(readers(op.getKvMap(), op.getNumKvHeads()), true, "kv_map");
     return stage<pack::AttentionOp>(bufferType(op.getResult(), set), buffer(op.getQuery(), set),
                                     written, map, eps(op.getScale()), IntegerAttr());
   }
@@ -276,6 +291,7 @@ private:
   Value emit(lm::ObserveOp op, RowSet set) { return buffer(op.getInput(), set); }
 
   func::FuncOp func;
+  Type cacheElement;
   OpBuilder b;
   Location loc = func.getLoc();
   IntegerAttr layer;
@@ -288,9 +304,20 @@ private:
 };
 
 struct LmToPack : impl::LmToPackBase<LmToPack> {
+  using LmToPackBase::LmToPackBase;
+
   void runOnOperation() override {
+    Type element = llvm::StringSwitch<Type>(kv)
+                       .Case("f32", Float32Type::get(&getContext()))
+                       .Case("bf16", BFloat16Type::get(&getContext()))
+                       .Case("i8", IntegerType::get(&getContext(), 8))
+                       .Default(Type());
+    if (!element) {
+      getOperation().emitError() << "unknown KV cache format '" << kv << "'; use f32, bf16 or i8";
+      return signalPassFailure();
+    }
     for (func::FuncOp func : llvm::make_early_inc_range(getOperation().getOps<func::FuncOp>())) {
-      Converter converter(func);
+      Converter converter(func, element);
       if (failed(converter.run()))
         return signalPassFailure();
     }

@@ -32,7 +32,8 @@ def LmToPack : Pass<"lm-to-pack", "::mlir::ModuleOp"> {
     computed only for the rows whose logits are wanted. A linear takes the residual that is added to
     its result, an activation the buffer that it is multiplied with. Matrices that a linear reads
     are packed in panels, in the format in which the checkpoint holds them; a tied embedding gathers
-    from the panels. Constant rows are packed as float32.
+    from the panels. Constant rows are packed as float32. KV caches are in `kv` format. The map from
+    query to KV heads is turned round: an attention loads a key or value once for all its query heads.
 
     ```mlir
     %1 = lm.linear %0, %w : tensor<?x8xf32>, tensor<8x8xf16> -> tensor<?x8xf32>
@@ -45,6 +46,8 @@ def LmToPack : Pass<"lm-to-pack", "::mlir::ModuleOp"> {
     ```
     Blocks must be inlined before. Experts (`lm.moe`) have no stages and are refused.
   }];
+  let options = [Option<"kv", "kv", "std::string", "\"f32\"",
+                        "format of KV caches: f32, bf16 or i8">];
   let dependentDialects = ["::coppice::pack::PackDialect"];
 }
 
@@ -110,7 +113,7 @@ def PlanMemory : Pass<"pack-plan-memory", "::mlir::ModuleOp"> {
   let summary = "Gives every buffer, cache and packed weight its place";
   let description = [{
     Buffers get arena offsets by liveness, first fit, a result lying on an operand where the
-    stage allows it and the operand ends there. Caches lie one after the other, in floats per
+    stage allows it and the operand ends there. Caches lie one after the other, in bytes per
     position. Weights lie in the order of their first use, each at a multiple of 64 bytes. The
     logits have no place: the last linear writes them where the caller wants them.
 
@@ -121,6 +124,41 @@ def PlanMemory : Pass<"pack-plan-memory", "::mlir::ModuleOp"> {
     ```mlir
     %1 = pack.norm rms %0 scale %s : ... {place = 256 : i64} : ... -> !pack.buffer<64, all>
     ```
+  }];
+}
+
+def PlaceBarriers : Pass<"pack-place-barriers", "::mlir::ModuleOp"> {
+  let summary = "Joins stages that need no barrier between them";
+  let description = [{
+    Threads that run a step meet at a barrier between two stages only where one of the two writes
+    bytes that the other touches. A stage that conflicts with none since the last barrier is marked
+    `pack.joined` and starts at once: the second and third of query, key and value, and the up
+    projection beside the gate.
+
+    ```mlir
+    %q = pack.linear %n, %wq {place = 256 : i64} : ...
+    %k = pack.linear %n, %wk {place = 512 : i64} : ...
+    ```
+    becomes
+    ```mlir
+    %q = pack.linear %n, %wq {place = 256 : i64} : ...
+    %k = pack.linear %n, %wk {pack.joined, place = 512 : i64} : ...
+    ```
+  }];
+}
+
+def VerifySchedule : Pass<"pack-verify-schedule", "::mlir::ModuleOp"> {
+  let summary = "Proves that no two threads of a step touch the same bytes unsafely";
+  let description = [{
+    Closes the phase memory. From places alone: every access lies inside the arena or the cache; no
+    item of a stage reads what another item of it writes; and no two stages without a barrier between
+    them touch the same bytes if one of them writes. Changes nothing:
+
+    ```mlir
+    %k = pack.linear %n, %wk {pack.joined, place = 512 : i64} : ...
+    ```
+    passes, before and after; the same with the place of `%n`, or of a buffer that a stage since the
+    last barrier writes, is an error.
   }];
 }
 

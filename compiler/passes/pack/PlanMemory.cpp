@@ -85,7 +85,7 @@ struct PlanMemory : impl::PlanMemoryBase<PlanMemory> {
         continue;
       if (auto cache = dyn_cast<pack::CacheType>(op.getResult(0).getType())) {
         op.setAttr("place", b.getI64IntegerAttr(kv));
-        kv += cache.floatsPerPosition();
+        kv += cache.bytesPerPosition();
       } else if (int64_t bytes = pack::rowBytesOf(op.getResult(0).getType()); bytes >= 0) {
         int64_t at = -1;
         for (Value operand : reusable(&op))

@@ -40,9 +40,10 @@ struct Sample {
     sum.kernel = 1;
     sum.set = 1;
     sum.perRow = true;
+    sum.joined = true;
     sum.args = {1, 2};
     program.stages = {linear, sum};
-    program.memory = {128, 48};
+    program.memory = {128, 192};
     program.vocabulary = 300;
     program.tokenLimit = 299;
     program.context = 100;

@@ -119,10 +119,12 @@ TEST(Writer, Metadata) {
   EXPECT_EQ(sum.kernel, 1u);
   EXPECT_EQ(sum.set, 1u);
   EXPECT_EQ(sum.perRow, 1u);
+  EXPECT_EQ(linear.joined, 0u);
+  EXPECT_EQ(sum.joined, 1u);
   ASSERT_EQ(sum.words, 2u);
   EXPECT_EQ(sum.args[0], 1u);
   EXPECT_EQ(entry.memory()->arena_bytes_per_row(), 128u);
-  EXPECT_EQ(entry.memory()->kv_floats_per_position(), 48u);
+  EXPECT_EQ(entry.memory()->kv_bytes_per_position(), 192u);
   EXPECT_EQ(entry.plan()->bytes()->Get(31), 0x17);
   EXPECT_EQ(metadata.provenance()->source()->bytes()->Get(0), 0xab);
   EXPECT_EQ(metadata.provenance()->compiler()->str().rfind("coppice ", 0), 0u);

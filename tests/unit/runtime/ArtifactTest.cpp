@@ -151,7 +151,7 @@ TEST(Artifact, RefusesNumbersThatPointOutside) {
   EXPECT_NE(verifyToy([](toy::Artifact &a) { a.arenaBytesPerRow = 65; }), COPPICE_OK);
   EXPECT_NE(verifyToy([](toy::Artifact &a) { a.arenaBytesPerRow = uint64_t(1) << 60; }),
             COPPICE_OK);
-  EXPECT_NE(verifyToy([](toy::Artifact &a) { a.kvFloats = UINT64_MAX; }), COPPICE_OK);
+  EXPECT_NE(verifyToy([](toy::Artifact &a) { a.kvBytes = UINT64_MAX; }), COPPICE_OK);
   auto stage = [](toy::Stage changed) {
     return verifyToy([&](toy::Artifact &a) { a.stages[0] = changed; });
   };
@@ -249,7 +249,7 @@ TEST(Artifact, DecodesStages) {
                      {1, 1, {9}, 0, 1, 1},
                      {0, 300, {0x80000005u, 3, 8}, 1, 0, 1},
                      {0, 0, {4}, 2, 0, 0},
-                     {0, 2, {4, 0xfffffffeu, 7}, 0, 0, 0}};
+                     {0, 2, {4, 0xfffffffeu, 7}, 0, 0, 0, 1}};
   toy::File file(artifact.build());
   coppice_model *model = nullptr;
   ASSERT_EQ(coppice_model_open(file.path(), nullptr, &model, &message), COPPICE_OK)
@@ -263,6 +263,7 @@ TEST(Artifact, DecodesStages) {
     EXPECT_EQ(got.count, wanted.count);
     EXPECT_EQ(got.set, wanted.set);
     EXPECT_EQ(got.per_row, wanted.perRow);
+    EXPECT_EQ(got.joined, wanted.joined);
     EXPECT_EQ(std::vector<uint32_t>(got.args, got.args + wanted.args.size()), wanted.args) << i;
   }
   coppice_model_close(model);

@@ -5,12 +5,12 @@
 
 namespace {
 struct alignas(64) Memory {
-  uint8_t bytes[64 + 48 * 3 * 4];
+  uint8_t bytes[64 + 48 * 12];
 };
 
-coppice_program programOf(uint64_t kvFloats, uint32_t context) {
+coppice_program programOf(uint64_t kvBytes, uint32_t context) {
   coppice_program program{};
-  program.kv_floats_per_position = kvFloats;
+  program.kv_bytes_per_position = kvBytes;
   program.context = context;
   program.token_limit = 10;
   return program;
@@ -19,10 +19,10 @@ coppice_program programOf(uint64_t kvFloats, uint32_t context) {
 
 // Bytes are a header and whole blocks of 16 positions.
 TEST(Session, BytesAreHeaderAndBlocks) {
-  coppice_program program = programOf(3, 100);
-  EXPECT_EQ(coppice_core_session_bytes(&program, 1), 64u + 16 * 3 * 4);
-  EXPECT_EQ(coppice_core_session_bytes(&program, 16), 64u + 16 * 3 * 4);
-  EXPECT_EQ(coppice_core_session_bytes(&program, 17), 64u + 32 * 3 * 4);
+  coppice_program program = programOf(12, 100);
+  EXPECT_EQ(coppice_core_session_bytes(&program, 1), 64u + 16 * 12);
+  EXPECT_EQ(coppice_core_session_bytes(&program, 16), 64u + 16 * 12);
+  EXPECT_EQ(coppice_core_session_bytes(&program, 17), 64u + 32 * 12);
   EXPECT_EQ(coppice_core_session_bytes(&program, 0), 0u);
   EXPECT_EQ(coppice_core_session_bytes(&program, 101), 0u);
 }
@@ -31,9 +31,17 @@ TEST(Session, BytesAreHeaderAndBlocks) {
 TEST(Session, HugeSizesDoNotWrap) {
   coppice_program program = programOf(UINT64_MAX / 8, 100);
   EXPECT_EQ(coppice_core_session_bytes(&program, 1), 0u);
-  program = programOf((SIZE_MAX - 64) / 4 / 16, 100);
+  program = programOf((SIZE_MAX - 64 - 63) / 16, 100);
   EXPECT_NE(coppice_core_session_bytes(&program, 16), 0u);
   EXPECT_EQ(coppice_core_session_bytes(&program, 17), 0u);
+}
+
+// A cache of odd size per position still makes sessions of whole lines.
+TEST(Session, BytesAreAMultipleOfTheAlignment) {
+  coppice_program program = programOf(2 * 3 + 8, 100); // int8, a head of 3: 16 positions are 224
+  EXPECT_EQ(coppice_core_session_bytes(&program, 1), 64u + 256);
+  EXPECT_EQ(coppice_core_session_bytes(&program, 17), 64u + 448);
+  EXPECT_EQ(coppice_core_session_bytes(&program, 48), 64u + 704);
 }
 
 // A model without attention left needs no cache.
@@ -44,7 +52,7 @@ TEST(Session, WorksWithoutACache) {
 
 // Tokens get positions 0, 1, ... up to what was asked for, not up to the rounded capacity.
 TEST(Session, PushesUpToItsLimit) {
-  coppice_program program = programOf(3, 100);
+  coppice_program program = programOf(12, 100);
   Memory memory;
   coppice_session *session = nullptr;
   ASSERT_EQ(coppice_core_session_init(&program, 17, &memory, sizeof memory, &session), COPPICE_OK);
@@ -62,7 +70,7 @@ TEST(Session, PushesUpToItsLimit) {
 
 // Tokens outside the model's ids are refused and take no position.
 TEST(Session, RefusesForeignTokens) {
-  coppice_program program = programOf(3, 100);
+  coppice_program program = programOf(12, 100);
   Memory memory;
   coppice_session *session = nullptr;
   ASSERT_EQ(coppice_core_session_init(&program, 17, &memory, sizeof memory, &session), COPPICE_OK);
@@ -74,7 +82,7 @@ TEST(Session, RefusesForeignTokens) {
 
 // Truncating goes back, never forward.
 TEST(Session, Truncates) {
-  coppice_program program = programOf(3, 100);
+  coppice_program program = programOf(12, 100);
   Memory memory;
   coppice_session *session = nullptr;
   ASSERT_EQ(coppice_core_session_init(&program, 17, &memory, sizeof memory, &session), COPPICE_OK);
@@ -89,7 +97,7 @@ TEST(Session, Truncates) {
 
 // Memory that is too small, misaligned or null, and contexts that are too long, are refused.
 TEST(Session, RefusesBadMemory) {
-  coppice_program program = programOf(3, 100);
+  coppice_program program = programOf(12, 100);
   Memory memory;
   coppice_session *session = nullptr;
   size_t bytes = coppice_core_session_bytes(&program, 17);
@@ -107,7 +115,7 @@ TEST(Session, RefusesBadMemory) {
 
 // Other memory, and the session of another program, are told apart.
 TEST(Session, KnowsItsProgram) {
-  coppice_program program = programOf(3, 100), other = program;
+  coppice_program program = programOf(12, 100), other = program;
   Memory memory;
   std::memset(&memory, 0, sizeof memory);
   EXPECT_EQ(coppice_core_session_check(reinterpret_cast<coppice_session *>(&memory), &program),

@@ -41,9 +41,9 @@ void run(const std::vector<coppice_stage> &stages, const coppice_frame &frame, u
 TEST(Step, CoversEachItemOnce) {
   for (uint32_t count : {1u, 2u, 3u, 7u, 64u, 1000u})
     for (uint64_t rows : {1, 3, 8})
-      for (uint16_t perRow : {0, 1})
+      for (uint8_t perRow : {0, 1})
         for (uint32_t threads : {1, 2, 3, 5, 8, 64}) {
-          std::vector<coppice_stage> stages = {{note, numbers, count, COPPICE_ROWS_ALL, perRow}};
+          std::vector<coppice_stage> stages = {{note, numbers, count, COPPICE_ROWS_ALL, perRow, 0}};
           uint64_t next = 0, n = perRow ? count * rows : count;
           for (uint32_t thread = 0; thread < threads; ++thread) {
             run(stages, frameOf(rows, 0), thread, threads);
@@ -60,7 +60,7 @@ TEST(Step, CoversEachItemOnce) {
 
 // Item numbers near the top do not overflow in the split.
 TEST(Step, SplitsHugeCounts) {
-  std::vector<coppice_stage> stages = {{note, numbers, 0xffffffffu, COPPICE_ROWS_ALL, 1}};
+  std::vector<coppice_stage> stages = {{note, numbers, 0xffffffffu, COPPICE_ROWS_ALL, 1, 0}};
   uint64_t rows = 0xffffffff, next = 0;
   for (uint32_t thread = 0; thread < 3; ++thread) {
     run(stages, frameOf(rows, 0), thread, 3);
@@ -74,9 +74,9 @@ TEST(Step, SplitsHugeCounts) {
 // One barrier between two stages, none before the first or after the last; a thread without items
 // waits all the same.
 TEST(Step, WaitsBetweenStagesOnly) {
-  std::vector<coppice_stage> stages = {{note, &numbers[0], 1, COPPICE_ROWS_ALL, 0},
-                                       {note, &numbers[1], 8, COPPICE_ROWS_ALL, 0},
-                                       {note, &numbers[2], 1, COPPICE_ROWS_LOGITS, 1}};
+  std::vector<coppice_stage> stages = {{note, &numbers[0], 1, COPPICE_ROWS_ALL, 0, 0},
+                                       {note, &numbers[1], 8, COPPICE_ROWS_ALL, 0, 0},
+                                       {note, &numbers[2], 1, COPPICE_ROWS_LOGITS, 1, 0}};
   run(stages, frameOf(1, 1), 1, 2);
   EXPECT_EQ(waits, 2u);
   ASSERT_EQ(calls.size(), 3u); // of 1 item the second of two threads gets [0, 1)
@@ -87,12 +87,24 @@ TEST(Step, WaitsBetweenStagesOnly) {
   EXPECT_EQ(calls[0].stage, 1u);
 }
 
-// Stages of a set without rows are left out together with their barrier.
+// A joined stage starts without a barrier; one that is left out hands its barrier on.
+TEST(Step, DoesNotWaitBeforeJoinedStages) {
+  std::vector<coppice_stage> stages = {{note, &numbers[0], 4, COPPICE_ROWS_ALL, 0, 0},
+                                       {note, &numbers[1], 4, COPPICE_ROWS_LOGITS, 0, 0},
+                                       {note, &numbers[2], 4, COPPICE_ROWS_ALL, 0, 1},
+                                       {note, &numbers[3], 4, COPPICE_ROWS_ALL, 0, 1}};
+  run(stages, frameOf(1, 1), 0, 2);
+  EXPECT_EQ(waitsBefore, (std::vector<uint32_t>{0, 1, 1, 1}));
+  run(stages, frameOf(1, 0), 0, 2);
+  EXPECT_EQ(waitsBefore, (std::vector<uint32_t>{0, 1, 1}));
+}
+
+// Stages of a set without rows are left out, with the barrier that none after them takes.
 TEST(Step, LeavesEmptyStagesOut) {
-  std::vector<coppice_stage> stages = {{note, &numbers[0], 4, COPPICE_ROWS_LOGITS, 0},
-                                       {note, &numbers[1], 4, COPPICE_ROWS_ALL, 0},
-                                       {note, &numbers[2], 0, COPPICE_ROWS_ALL, 1},
-                                       {note, &numbers[3], 4, COPPICE_ROWS_LOGITS, 1}};
+  std::vector<coppice_stage> stages = {{note, &numbers[0], 4, COPPICE_ROWS_LOGITS, 0, 0},
+                                       {note, &numbers[1], 4, COPPICE_ROWS_ALL, 0, 0},
+                                       {note, &numbers[2], 0, COPPICE_ROWS_ALL, 1, 0},
+                                       {note, &numbers[3], 4, COPPICE_ROWS_LOGITS, 1, 0}};
   run(stages, frameOf(2, 0), 0, 2);
   EXPECT_EQ(waits, 0u);
   ASSERT_EQ(calls.size(), 1u);

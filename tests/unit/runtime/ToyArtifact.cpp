@@ -39,7 +39,7 @@ static std::vector<uint8_t> recordsOf(const std::vector<Stage> &stages) {
   int32_t layer = 0;
   for (const Stage &stage : stages) {
     number(bytes, stage.kernel);
-    number(bytes, stage.set + 4 * stage.perRow + 8 * stage.args.size());
+    number(bytes, stage.set + 4 * stage.perRow + 8 * stage.joined + 16 * stage.args.size());
     step(bytes, uint32_t(layer), uint32_t(stage.layer));
     number(bytes, stage.count);
     for (size_t i = 0; i < stage.args.size(); ++i) {
@@ -91,7 +91,7 @@ std::vector<uint8_t> Artifact::build() const {
   std::vector<flatbuffers::Offset<flatbuffers::String>> featureNames;
   for (const std::string &feature : features)
     featureNames.push_back(b.CreateString(feature));
-  fb::MemoryPlan memory(arenaBytesPerRow, kvFloats);
+  fb::MemoryPlan memory(arenaBytesPerRow, kvBytes);
   std::vector<flatbuffers::Offset<fb::EntryPoint>> entries;
   if (entryPoint)
     entries.push_back(fb::CreateEntryPointDirect(b, 0, "toy-target", &featureNames, codeOffset,

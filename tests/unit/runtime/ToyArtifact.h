@@ -15,7 +15,7 @@ struct Stage {
   uint32_t kernel, count;
   std::vector<uint32_t> args;
   int32_t layer;
-  uint32_t set, perRow;
+  uint32_t set, perRow, joined = 0;
 };
 struct Weight {
   uint32_t rows, cols, role;
@@ -31,7 +31,7 @@ struct Artifact {
   uint64_t codeOffset = 0, codeBytes = 0; // 0 bytes: all there are
   std::vector<uint32_t> kernels = {0, 512, 1024};
   std::vector<Stage> stages;
-  uint64_t arenaBytesPerRow = 64, kvFloats = 1;
+  uint64_t arenaBytesPerRow = 64, kvBytes = 4;
   std::vector<Weight> weights;
   /// Changes the streams of records, stages' and weights', after they are made.
   std::function<void(std::vector<uint8_t> &stages, std::vector<uint8_t> &weights)> changeRecords;
