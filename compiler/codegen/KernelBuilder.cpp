@@ -1,6 +1,7 @@
 // Helpers of the kernel builders; see the header for what they promise.
 #include "compiler/codegen/KernelBuilder.h"
 #include "coppice/kernel_abi.h"
+#include "dialects/pack/Pack.h"
 
 using namespace coppice;
 using namespace mlir;
@@ -146,9 +147,39 @@ Value KernelBuilder::max16(Value vector) {
   });
 }
 
+Value KernelBuilder::maxInt16(Value vector) {
+  return foldHalves(*this, vector, [&](Value a, Value b) { return max(a, b); });
+}
+
 Value KernelBuilder::firstLanes(Value count) {
   Value limit = broadcast(create<arith::TruncIOp>(i32, count));
   return create<arith::CmpIOp>(arith::CmpIPredicate::slt, iota(), limit);
+}
+
+Value KernelBuilder::widen(Value lanes) {
+  unsigned count = laneCount(lanes.getType());
+  if (count == kLanes)
+    return lanes;
+  if (count == 1)
+    return broadcast(lanes);
+  SmallVector<int64_t> order;
+  for (unsigned i = 0; i < kLanes; ++i)
+    order.push_back(i % count);
+  return create<vector::ShuffleOp>(lanes, lanes, order);
+}
+
+Value KernelBuilder::narrow(Value vector, unsigned lanes) {
+  if (lanes == kLanes)
+    return vector;
+  if (lanes == 1)
+    return extract(vector, 0);
+  return create<vector::ShuffleOp>(vector, vector, llvm::to_vector(llvm::seq<int64_t>(0, lanes)));
+}
+
+Value KernelBuilder::dot4(Value acc, Value codes, Value values, unsigned bits) {
+  Type bytes = lanesOf(getI8Type(), kLanes * 4);
+  return create<pack::Dot4Op>(acc.getType(), acc, create<vector::BitCastOp>(bytes, codes),
+                              create<vector::BitCastOp>(bytes, values), bits);
 }
 
 //===-- Memory -----------------------------------------------------------------------------===//
@@ -196,6 +227,15 @@ Value KernelBuilder::buffer(Value word) {
 }
 
 Value KernelBuilder::rowBytes(Value width) { return mul(roundUp16(width), i64c(4)); }
+
+Value KernelBuilder::groups(Value width) {
+  return udiv(add(width, i64c(args::kGroup - 1)), args::kGroup);
+}
+
+Value KernelBuilder::quantizedBytes(Value width) {
+  Value bytes = mul(groups(width), i64c(args::kQuantizedGroup));
+  return create<arith::AndIOp>(add(bytes, i64c(63)), i64c(~int64_t(63)));
+}
 
 Value KernelBuilder::rowSet(Value set) {
   return at(at(frame, int64_t(offsetof(coppice_frame, sets))),
@@ -322,4 +362,15 @@ Value coppice::loadWeights(KernelBuilder &k, WeightType type, Value address, uns
   }
   }
   llvm_unreachable("a weight type without a load");
+}
+
+Value coppice::groupWords(KernelBuilder &k, CodeType type, Value columns) {
+  return k.udiv(k.add(columns, k.i64c(codesPerWord(type) - 1)), codesPerWord(type));
+}
+
+Value coppice::codeRowBytes(KernelBuilder &k, CodeType type, Value columns) {
+  Value whole = k.mul(k.udiv(columns, args::kGroup), k.i64c(groupBytes(type)));
+  Value rest = k.urem(columns, args::kGroup);
+  Value last = k.add(k.mul(groupWords(k, type, rest), k.i64c(4)), k.i64c(2));
+  return k.add(whole, k.select(k.equal(rest, k.i64c(0)), k.i64c(0), last));
 }

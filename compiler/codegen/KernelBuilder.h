@@ -18,6 +18,7 @@
 namespace coppice {
 
 enum class WeightType { F32, F16, BF16 };
+enum class CodeType { I8, I4 }; // quantized weights
 constexpr unsigned kLanes = 16; // floats per vector, on every target
 
 /// Prefix of kernels' symbols in objects, so that none is taken for a C library function.
@@ -58,7 +59,7 @@ public:
   Value udiv(Value a, int64_t by); // by a power of two
   Value urem(Value a, int64_t by);
   Value roundUp16(Value a);
-  Value min(Value a, Value b); // i64, signed
+  Value min(Value a, Value b); // integers, signed
   Value max(Value a, Value b);
   Value equal(Value a, Value b);
   Value less(Value a, Value b); // i64, signed
@@ -69,7 +70,13 @@ public:
   Value extract(Value vector, unsigned lane);
   Value sum16(Value vector); // fixed tree: halves of 8, 4, 2, 1
   Value max16(Value vector);
+  Value maxInt16(Value vector);  // of i32, signed
   Value firstLanes(Value count); // vector<16xi1>: lane < count
+  Value widen(Value lanes);      // to 16 lanes, those beyond the given ones unspecified
+  Value narrow(Value vector, unsigned lanes); // the first lanes of 16
+
+  /// acc + unsigned codes below 2^bits times signed values, four bytes in each of 16 i32 lanes.
+  Value dot4(Value acc, Value codes, Value values, unsigned bits);
 
   // Memory. Alignment is in bytes, of the whole access.
   Value at(Value base, Value bytes);
@@ -84,10 +91,12 @@ public:
   // The ABI.
   Value arg(unsigned word); // zero-extended to i64
   Value argFloat(unsigned word);
-  Value weights(Value word);   // address in the weight segment
-  Value buffer(Value word);    // address of an arena buffer
-  Value rowBytes(Value width); // distance of an arena buffer's rows
-  Value rowSet(Value set);     // address of a coppice_row_set
+  Value weights(Value word);         // address in the weight segment
+  Value buffer(Value word);          // address of an arena buffer
+  Value rowBytes(Value width);       // distance of an arena buffer's rows
+  Value groups(Value width);         // groups of kGroup columns, the last one perhaps shorter
+  Value quantizedBytes(Value width); // distance of an arena buffer's quantized rows
+  Value rowSet(Value set);           // address of a coppice_row_set
   Value rowSet(unsigned set);
   Value rowCount(Value set);
   Value rowEntry(Value set, Value row); // address of a coppice_row

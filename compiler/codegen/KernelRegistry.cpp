@@ -20,17 +20,39 @@ static const std::map<std::string, Emitter, std::less<>> &registry() {
       all["embed_rows_" + name] = [t](KernelBuilder &k) { kernels::embedRows(k, t); };
       all["embed_panel_" + name] = [t](KernelBuilder &k) { kernels::embedPanel(k, t); };
     }
+    for (auto [suffix, type] : {std::pair("i8", CodeType::I8), std::pair("i4", CodeType::I4)}) {
+      CodeType t = type;
+      std::string name = suffix;
+      all["linear_" + name] = [t](KernelBuilder &k) { kernels::quantizedLinear(k, t); };
+      all["embed_rows_" + name] = [t](KernelBuilder &k) { kernels::quantizedEmbedRows(k, t); };
+      all["embed_panel_" + name] = [t](KernelBuilder &k) { kernels::quantizedEmbedPanel(k, t); };
+    }
     using namespace kernels;
-    all["layer_norm"] = [](KernelBuilder &k) { norm(k, NormKind::Layer); };
-    all["rms_norm"] = [](KernelBuilder &k) { norm(k, NormKind::Rms); };
+    for (bool quantized : {false, true}) {
+      std::string suffix = quantized ? "_quantize" : "";
+      const std::pair<const char *, ActivationKind> activations[] = {
+          {"relu", ActivationKind::Relu},
+          {"gelu", ActivationKind::Gelu},
+          {"gelu_tanh", ActivationKind::GeluTanh},
+          {"silu", ActivationKind::Silu}};
+      for (auto [name, kind] : activations) {
+        ActivationKind which = kind;
+        all[std::string("activation_") + name + suffix] = [which, quantized](KernelBuilder &k) {
+          activation(k, which, quantized);
+        };
+      }
+      all["layer_norm" + suffix] = [quantized](KernelBuilder &k) {
+        norm(k, NormKind::Layer, quantized);
+      };
+      all["rms_norm" + suffix] = [quantized](KernelBuilder &k) {
+        norm(k, NormKind::Rms, quantized);
+      };
+    }
+    all["quantize"] = kernels::quantize;
     all["rope_table"] = ropeTable;
     all["rope"] = rope;
     all["kv_write"] = kvWrite;
     all["attention"] = attention;
-    all["activation_relu"] = [](KernelBuilder &k) { activation(k, ActivationKind::Relu); };
-    all["activation_gelu"] = [](KernelBuilder &k) { activation(k, ActivationKind::Gelu); };
-    all["activation_gelu_tanh"] = [](KernelBuilder &k) { activation(k, ActivationKind::GeluTanh); };
-    all["activation_silu"] = [](KernelBuilder &k) { activation(k, ActivationKind::Silu); };
     all["add"] = [](KernelBuilder &k) { binary(k, BinaryKind::Add); };
     all["mul"] = [](KernelBuilder &k) { binary(k, BinaryKind::Mul); };
     all["select"] = kernels::select;

@@ -1,6 +1,8 @@
-// scf -> cf -> LLVM dialect -> LLVM IR -> optimised -> object. The same input gives the same bytes:
-// one thread, no debug information, no identification of the producer.
+// dot4 and scf -> cf -> LLVM dialect -> LLVM IR -> optimised -> object. The same input gives the
+// same bytes: one thread, no debug information, no identification of the producer.
 #include "compiler/codegen/Lowering.h"
+#include "compiler/codegen/KernelPasses.h"
+#include "dialects/pack/Pack.h"
 #include "mlir/Conversion/ArithToLLVM/ArithToLLVM.h"
 #include "mlir/Conversion/ControlFlowToLLVM/ControlFlowToLLVM.h"
 #include "mlir/Conversion/LLVMCommon/ConversionTarget.h"
@@ -52,7 +54,7 @@ struct LowerToLLVM : mlir::PassWrapper<LowerToLLVM, mlir::OperationPass<mlir::Mo
 
 void coppice::registerKernelDialects(mlir::DialectRegistry &registry) {
   registry.insert<mlir::arith::ArithDialect, mlir::cf::ControlFlowDialect, mlir::LLVM::LLVMDialect,
-                  mlir::scf::SCFDialect, mlir::vector::VectorDialect>();
+                  mlir::scf::SCFDialect, mlir::vector::VectorDialect, pack::PackDialect>();
   mlir::registerBuiltinDialectTranslation(registry);
   mlir::registerLLVMDialectTranslation(registry);
 }
@@ -73,8 +75,8 @@ static llvm::Expected<std::unique_ptr<llvm::TargetMachine>> targetMachine(const 
                                    target.triple.c_str(), why.c_str());
   llvm::TargetOptions options;
   return std::unique_ptr<llvm::TargetMachine>(found->createTargetMachine(
-      target.triple, target.cpu, /*Features=*/"", options, llvm::Reloc::PIC_,
-      llvm::CodeModel::Small, llvm::CodeGenOptLevel::Default));
+      target.triple, target.cpu, target.extras, options, llvm::Reloc::PIC_, llvm::CodeModel::Small,
+      llvm::CodeGenOptLevel::Default));
 }
 
 static void setAttributes(llvm::Module &module, const Target &target) {
@@ -84,6 +86,8 @@ static void setAttributes(llvm::Module &module, const Target &target) {
     function.setVisibility(llvm::GlobalValue::HiddenVisibility);
     function.setDSOLocal(true);
     function.addFnAttr("target-cpu", target.cpu);
+    if (!target.extras.empty())
+      function.addFnAttr("target-features", target.extras);
     function.addFnAttr("prefer-vector-width", llvm::utostr(target.vectorBits));
     function.addFnAttr("min-legal-vector-width", llvm::utostr(target.vectorBits));
     function.addFnAttr("no-builtins"); // no loop becomes a call of memcpy or memset
@@ -115,6 +119,7 @@ static void optimise(llvm::Module &module, llvm::TargetMachine &machine) {
 llvm::Expected<llvm::SmallVector<char, 0>>
 coppice::lowerModule(mlir::ModuleOp module, const Target &target, CodeForm form) {
   mlir::PassManager passes(module.getContext());
+  passes.addPass(createLowerDot4({target.name}));
   passes.addPass(mlir::createConvertSCFToCFPass());
   passes.addPass(std::make_unique<LowerToLLVM>());
   if (failed(passes.run(module)))

@@ -10,10 +10,19 @@
 
 namespace coppice {
 
+/// The instructions that pack.dot4 becomes. All give the same integers.
+enum class DotKind {
+  Avx2,       // 16-bit multiply-and-add; bytes where codes leave room
+  AvxVnni,    // vpdpbusd on ymm
+  Avx512,     // as Avx2, on zmm
+  Avx512Vnni, // vpdpbusd on zmm
+};
+
 struct Target {
   std::string name;   // "x86-64-v3": what the artifact records
   std::string triple; // LLVM's target triple
   std::string cpu;    // LLVM's CPU name, fixed per level so that scheduling is reproducible
+  std::string extras; // LLVM's feature string for what the level has beyond its CPU: "+avxvnni"
   std::vector<std::string> features; // LLVM names of what the machine must have, sorted
   unsigned vectorBits = 256;         // the widest registers that code may use
 
@@ -21,6 +30,12 @@ struct Target {
   std::vector<unsigned> rowTiles; // input rows per tile, descending, the last is 1
   unsigned tileVectors = 1;       // against so many vectors of 16 output rows: 1 or 2
   unsigned decodePanels = 1;      // panels taken together when there is one input row
+
+  // The same of the quantized linear kernels: the most input rows per tile, against so many
+  // vectors.
+  DotKind dot = DotKind::Avx2;
+  unsigned dotRows = 4;
+  unsigned dotVectors = 1;
 };
 
 /// The targets that can be named, in rising order within a family.

@@ -208,3 +208,31 @@ def Pack_GatherOp : Pack_Stage<"gather"> {
 }
 
 #endif // COPPICE_PACK_OPS
+//===----------------------------------------------------------------------===//
+// Inside kernels
+//===----------------------------------------------------------------------===//
+
+def Pack_Dot4Op : Pack_Op<"dot4", [Pure, AllTypesMatch<["acc", "result"]>,
+                                   AllTypesMatch<["codes", "values"]>]> {
+  let summary = "acc + dot products of four unsigned and four signed bytes a lane, exact";
+  let description = [{
+    Lane i of the result is acc[i] plus the sum over b < 4 of codes[4i+b], unsigned, times
+    values[4i+b], signed; the sum wraps modulo 2^32 and nothing saturates, on any target. Codes are
+    below 2^`bits`: the caller's promise, by which targets without a dot product of bytes take
+    shorter code from 7 bits down. Kernels alone hold this op; `lower-dot4` turns it into the
+    target's instructions.
+
+    ```mlir
+    %r = pack.dot4 %acc, %codes, %values bits 4 : vector<16xi32>, vector<64xi8>
+    ```
+  }];
+  let arguments = (ins VectorOfLengthAndType<[16], [I32]>:$acc,
+                       VectorOfLengthAndType<[64], [I8]>:$codes,
+                       VectorOfLengthAndType<[64], [I8]>:$values, I32Attr:$bits);
+  let results = (outs VectorOfLengthAndType<[16], [I32]>:$result);
+  let assemblyFormat = [{
+    $acc `,` $codes `,` $values `bits` $bits attr-dict `:` type($acc) `,` type($codes)
+  }];
+  let hasVerifier = 1;
+}
+

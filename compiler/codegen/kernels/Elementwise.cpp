@@ -1,7 +1,9 @@
-// activation_*, add, mul: a row per item, whole vectors. Rows lie in the arena padded to whole
-// vectors, so the padding is computed along; only constants, which lie exact, have a tail.
+// activation_*, quantized or not, add, mul: a row per item, whole vectors. Rows lie in the arena
+// padded to whole vectors, so the padding is computed along; only constants, which lie exact, have
+// a tail.
 #include "compiler/codegen/Math.h"
 #include "compiler/codegen/kernels/Kernels.h"
+#include "compiler/codegen/kernels/Quantize.h"
 
 using namespace coppice;
 using namespace mlir;
@@ -28,21 +30,24 @@ static Value apply(KernelBuilder &k, kernels::ActivationKind kind, Value x) {
   llvm_unreachable("an activation without a formula");
 }
 
-void kernels::activation(KernelBuilder &k, ActivationKind kind) {
+void kernels::activation(KernelBuilder &k, ActivationKind kind, bool quantized) {
   using A = args::Activation;
   Value in = k.buffer(k.arg(A::in)), out = k.buffer(k.arg(A::out)), width = k.arg(A::width);
   Value other = k.buffer(k.arg(A::other)), hasOther = k.notNone(k.arg(A::other));
-  Value stride = k.rowBytes(width);
-  Type lanes = k.lanesOf(k.f32, kLanes);
+  Value stride = k.rowBytes(width), outStride = quantized ? k.quantizedBytes(width) : stride;
+  Value zero = k.arg(A::zero);
   k.forRange(k.begin, k.end, 1, [&](Value row) {
     Value offset = k.mul(row, stride);
-    Value from = k.at(in, offset), with = k.at(other, offset), to = k.at(out, offset);
-    k.forRange(k.i64c(0), width, kLanes, [&](Value i) {
-      auto load = [&](Value base) { return k.load(lanes, k.element(base, i, k.f32), 64); };
-      Value y = apply(k, kind, load(from));
-      y = k.mul(y, optional(k, hasOther, 1, [&] { return load(with); }));
-      k.store(y, k.element(to, i, k.f32), 64);
-    });
+    Value from = k.at(in, offset), with = k.at(other, offset);
+    Value to = k.at(out, k.mul(row, outStride));
+    auto activated = [&](Value i, Value live) {
+      Value y = apply(k, kind, loadRowChunk(k, from, i, live));
+      return k.mul(y, optional(k, hasOther, 1, [&] { return loadRowChunk(k, with, i, live); }));
+    };
+    if (quantized)
+      return quantizeRow(k, width, zero, to, activated);
+    k.forRange(k.i64c(0), width, kLanes,
+               [&](Value i) { k.store(activated(i, Value()), k.element(to, i, k.f32), 64); });
   });
 }
 

@@ -4,7 +4,7 @@
 // + residual. Lanes are outputs, so register tiles (rows by panels) only choose what is computed
 // side by side: no tile shape, split of items or vector width changes a bit.
 #include "compiler/codegen/kernels/Kernels.h"
-#include "coppice/kernel_abi.h"
+#include "compiler/codegen/kernels/LinearOutput.h"
 
 using namespace coppice;
 using namespace mlir;
@@ -19,7 +19,7 @@ constexpr unsigned kDecodeUnroll = 4;
 
 class LinearEmitter {
 public:
-  LinearEmitter(KernelBuilder &k, WeightType type) : k(k), type(type) {}
+  LinearEmitter(KernelBuilder &k, WeightType type);
   void emit();
 
 private:
@@ -39,29 +39,18 @@ private:
 
   KernelBuilder &k;
   WeightType type;
-  Value rows, ins, outs;                     // extents
-  Value in, out, weight, bias, residual;     // addresses
-  Value inStride, outStride, residualStride; // bytes between rows
-  Value hasBias, hasResidual;
+  kernels::LinearOutput output;
+  Value rows, ins, outs, in, inStride, weight;
 };
 
-void LinearEmitter::emit() {
-  using A = args::Linear;
-  rows = k.rowCount(k.arg(A::set));
-  ins = k.arg(A::ins);
-  outs = k.arg(A::outs);
-  in = k.buffer(k.arg(A::in));
+LinearEmitter::LinearEmitter(KernelBuilder &k, WeightType type)
+    : k(k), type(type), output(k), rows(output.rows), ins(output.ins), outs(output.outs) {
+  in = k.buffer(k.arg(args::Linear::in));
   inStride = k.rowBytes(ins);
-  Value outWord = k.arg(A::out), toBuffer = k.notNone(outWord);
-  Value logits = k.load(k.ptr, k.at(k.frame, int64_t(offsetof(coppice_frame, logits))), 8);
-  out = k.select(toBuffer, k.buffer(outWord), logits);
-  residualStride = k.rowBytes(outs);
-  outStride = k.select(toBuffer, residualStride, k.mul(outs, k.i64c(4)));
-  weight = k.weights(k.arg(A::weight));
-  hasBias = k.notNone(k.arg(A::bias));
-  bias = k.weights(k.arg(A::bias));
-  hasResidual = k.notNone(k.arg(A::residual));
-  residual = k.buffer(k.arg(A::residual));
+  weight = k.weights(k.arg(args::Linear::weight));
+}
+
+void LinearEmitter::emit() {
   wholePanels();
   tailPanels();
 }
@@ -111,68 +100,25 @@ void LinearEmitter::wholePanels() {
 }
 
 void LinearEmitter::tailPanels() {
-  Value item = k.udiv(outs, args::kPanelRows);
-  Value column = k.mul(item, k.i64c(args::kPanelRows));
-  for (unsigned lanes = args::kPanelRows / 2; lanes; lanes /= 2) {
-    Value bit = k.create<arith::AndIOp>(outs, k.i64c(lanes));
-    Value there = k.equal(bit, k.i64c(lanes));
-    Value mine = k.create<arith::AndIOp>(
-        there, k.create<arith::XOrIOp>(k.less(item, k.begin), k.less(item, k.end)));
-    k.ifThen(mine, [&] {
-      Value panel = panelAt(column), row = k.i64c(0);
-      for (unsigned count : {4u, 1u}) {
-        Value whole = k.udiv(k.sub(rows, row), count);
-        Value next = k.add(row, k.mul(whole, k.i64c(count)));
-        k.forRange(row, next, count,
-                   [&](Value r) { tile({count, lanes, 1, 1, lanes}, r, column, panel); });
-        row = next;
-      }
-    });
-    column = k.add(column, bit);
-    item = k.add(item, k.udiv(bit, lanes));
-  }
+  kernels::forTailPanels(k, outs, [&](unsigned lanes, Value column) {
+    Value panel = panelAt(column), row = k.i64c(0);
+    for (unsigned count : {4u, 1u}) {
+      Value whole = k.udiv(k.sub(rows, row), count);
+      Value next = k.add(row, k.mul(whole, k.i64c(count)));
+      k.forRange(row, next, count,
+                 [&](Value r) { tile({count, lanes, 1, 1, lanes}, r, column, panel); });
+      row = next;
+    }
+  });
 }
 
 void LinearEmitter::tile(const Tile &shape, Value row, Value column, Value panel) {
-  unsigned vectors = shape.vectors * shape.panels;
-  auto addressOf = [&](Value base, Value stride, unsigned i) {
-    return k.element(k.at(base, k.mul(k.add(row, k.i64c(i)), stride)), column, k.f32);
-  };
-  auto loadRow = [&](Value address, Values &into) {
-    for (unsigned v = 0; v < vectors; ++v)
-      into.push_back(k.load(k.lanesOf(k.f32, shape.lanes), k.at(address, v * shape.lanes * 4)));
-  };
-
   Values inputs;
   for (unsigned i = 0; i < shape.rows; ++i)
     inputs.push_back(k.at(in, k.mul(k.add(row, k.i64c(i)), inStride)));
   Value panelBytes = k.mul(ins, k.i64c(int64_t(shape.height) * weightBytes(type)));
   Values sums = accumulate(shape, inputs, panel, panelBytes);
-
-  Values biases = k.ifElse(
-      hasBias,
-      [&] {
-        Values loaded;
-        loadRow(k.element(bias, column, k.f32), loaded);
-        return loaded;
-      },
-      [&] { return Values(vectors, k.f32c(0, shape.lanes)); });
-  for (unsigned i = 0; i < sums.size(); ++i)
-    sums[i] = k.add(sums[i], biases[i % vectors]);
-  sums = k.ifElse(
-      hasResidual,
-      [&] {
-        Values loaded;
-        for (unsigned i = 0; i < shape.rows; ++i)
-          loadRow(addressOf(residual, residualStride, i), loaded);
-        for (unsigned i = 0; i < sums.size(); ++i)
-          loaded[i] = k.add(sums[i], loaded[i]);
-        return loaded;
-      },
-      [&] { return sums; });
-  for (unsigned i = 0; i < shape.rows; ++i)
-    for (unsigned v = 0; v < vectors; ++v)
-      k.store(sums[i * vectors + v], k.at(addressOf(out, outStride, i), v * shape.lanes * 4));
+  output.store(sums, shape.vectors * shape.panels, row, column);
 }
 
 Values LinearEmitter::accumulate(const Tile &shape, ArrayRef<Value> inputs, Value panel,

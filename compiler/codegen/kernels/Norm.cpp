@@ -1,6 +1,7 @@
-// layer_norm and rms_norm, a row per item. Sums run in 16 partial lanes, element i in lane i % 16,
-// and end in a fixed tree.
+// layer_norm and rms_norm, quantized or not, a row per item. Sums run in 16 partial lanes, element
+// i in lane i % 16, and end in a fixed tree.
 #include "compiler/codegen/kernels/Kernels.h"
+#include "compiler/codegen/kernels/Quantize.h"
 
 using namespace coppice;
 using namespace mlir;
@@ -25,17 +26,17 @@ Value sumRow(KernelBuilder &k, Value row, Value width,
 }
 } // namespace
 
-void kernels::norm(KernelBuilder &k, NormKind kind) {
+void kernels::norm(KernelBuilder &k, NormKind kind, bool quantized) {
   using A = args::Norm;
   Value in = k.buffer(k.arg(A::in)), out = k.buffer(k.arg(A::out)), width = k.arg(A::width);
   Value scale = k.weights(k.arg(A::scale)), hasScale = k.notNone(k.arg(A::scale));
   Value bias = k.weights(k.arg(A::bias)), hasBias = k.notNone(k.arg(A::bias));
-  Value eps = k.argFloat(A::eps), stride = k.rowBytes(width);
+  Value eps = k.argFloat(A::eps), zero = k.arg(A::zero);
+  Value stride = k.rowBytes(width), outStride = quantized ? k.quantizedBytes(width) : stride;
   Value count = k.create<arith::SIToFPOp>(k.f32, width);
-  Type lanes = k.lanesOf(k.f32, kLanes);
 
   k.forRange(k.begin, k.end, 1, [&](Value item) {
-    Value from = k.at(in, k.mul(item, stride)), to = k.at(out, k.mul(item, stride));
+    Value from = k.at(in, k.mul(item, stride)), to = k.at(out, k.mul(item, outStride));
     Value mean;
     if (kind == NormKind::Layer) {
       Value sum = sumRow(k, from, width, [&](Value x, Value sum) { return k.add(sum, x); });
@@ -48,18 +49,24 @@ void kernels::norm(KernelBuilder &k, NormKind kind) {
     });
     Value deviation = k.sqrt(k.add(k.div(squares, count), eps));
     Value factor = k.broadcast(k.div(k.f32c(1), deviation));
-    k.forRowChunks(width, [&](Value i, Value live) {
+    auto normal = [&](Value i, Value x, Value live) {
       // Absent scale and bias are 1 and 0, which change nothing.
       auto optional = [&](Value there, Value base, double otherwise) {
         return k.ifElse(
             there, [&] { return Values{k.loadWeightRow(base, i, live)}; },
             [&] { return Values{k.f32c(otherwise, kLanes)}; })[0];
       };
-      Value x = centred(k.load(lanes, k.element(from, i, k.f32), 64));
-      Value y = k.mul(k.mul(x, factor), optional(hasScale, scale, 1));
-      if (kind == NormKind::Layer)
-        y = k.add(y, optional(hasBias, bias, 0));
-      k.store(y, k.element(to, i, k.f32), 64);
-    });
+      Value y = k.mul(k.mul(centred(x), factor), optional(hasScale, scale, 1));
+      return kind == NormKind::Layer ? k.add(y, optional(hasBias, bias, 0)) : y;
+    };
+    if (quantized)
+      quantizeRow(k, width, zero, to, [&](Value i, Value live) {
+        return normal(i, loadRowChunk(k, from, i, live), live);
+      });
+    else
+      k.forRowChunks(width, [&](Value i, Value live) {
+        // Rows lie padded to whole vectors.
+        k.store(normal(i, loadRowChunk(k, from, i, Value()), live), k.element(to, i, k.f32), 64);
+      });
   });
 }

@@ -1,9 +1,16 @@
-// The x86-64 levels of the psABI that code is generated for.
+// The x86-64 levels of the psABI that code is generated for, and each with the dot products of
+// bytes (VNNI) that some of its machines add: avxvnni came to client processors without AVX-512,
+// the 512-bit form to servers.
 //
 // Vectors are 16 floats in every kernel: one register on v4, two on v3. Row tiles: 12 rows by 32
 // outputs are 24 of v4's 32 registers, 6 rows by 16 outputs are 12 of v3's 16; what is left holds
-// weights and broadcasts.
+// weights and broadcasts. A quantized tile holds its sums twice, as integers of one group and as
+// floats: 6 rows by 32 outputs on v4; on v3 4 rows by 16, whose floats may lie in memory meanwhile.
+//
+// avx512bf16 is no part of a level: vdpbf16ps rounds its sums in an order of its own, and a row's
+// bits are to be the same on every level.
 #include "compiler/codegen/Target.h"
+#include "llvm/ADT/STLExtras.h"
 
 using namespace coppice;
 
@@ -13,6 +20,15 @@ static Target level(const char *name, std::vector<std::string> features) {
   target.triple = "x86_64-unknown-linux-gnu";
   target.cpu = name;
   target.features = std::move(features);
+  return target;
+}
+
+/// A level with one more feature.
+static Target with(Target target, const char *name, const char *feature, DotKind dot) {
+  target.name = name;
+  target.extras = std::string("+") + feature;
+  target.features.insert(llvm::lower_bound(target.features, feature), feature);
+  target.dot = dot;
   return target;
 }
 
@@ -31,7 +47,11 @@ static std::vector<Target> makeLevels() {
   v4.rowTiles = {12, 6, 3, 1};
   v4.tileVectors = 2;
   v4.decodePanels = 2;
-  return {v3, v4};
+  v4.dot = DotKind::Avx512;
+  v4.dotRows = 6;
+  v4.dotVectors = 2;
+  return {v3, with(v3, "x86-64-v3-vnni", "avxvnni", DotKind::AvxVnni), v4,
+          with(v4, "x86-64-v4-vnni", "avx512vnni", DotKind::Avx512Vnni)};
 }
 
 llvm::ArrayRef<Target> coppice::x86Targets() {

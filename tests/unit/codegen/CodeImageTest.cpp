@@ -153,7 +153,8 @@ TEST(CodeImage, Text) {
   EXPECT_EQ(assembly.find("zmm"), std::string::npos) << "a v4 register in v3 code";
 }
 
-// Levels by name, features rising from one to the next; native is one of them; others are errors.
+// Levels by name, features rising from one to the next, VNNI apart; native is one of them that this
+// host can run; others are errors.
 TEST(Targets, ByName) {
   Target v3 = llvm::cantFail(resolveTarget("x86-64-v3"));
   Target v4 = llvm::cantFail(resolveTarget("x86-64-v4"));
@@ -166,10 +167,17 @@ TEST(Targets, ByName) {
   }
   for (const std::string &feature : v3.features)
     EXPECT_TRUE(llvm::is_contained(v4.features, feature)) << feature;
+  for (auto [name, below, feature] : {std::tuple("x86-64-v3-vnni", v3, "avxvnni"),
+                                      std::tuple("x86-64-v4-vnni", v4, "avx512vnni")}) {
+    std::vector<std::string> features = below.features;
+    features.insert(llvm::lower_bound(features, feature), feature);
+    EXPECT_EQ(llvm::cantFail(resolveTarget(name)).features, features);
+  }
   Target native = llvm::cantFail(resolveTarget("native"));
-  EXPECT_TRUE(native.name == v3.name || native.name == v4.name);
+  EXPECT_EQ(native.name, runnableTargets().back());
   llvm::Expected<Target> unknown = resolveTarget("x86-64-v5");
   ASSERT_FALSE(bool(unknown));
   EXPECT_EQ(llvm::toString(unknown.takeError()),
-            "target \"x86-64-v5\" is not known; known are native, x86-64-v3, x86-64-v4");
+            "target \"x86-64-v5\" is not known; known are native, x86-64-v3, x86-64-v3-vnni, "
+            "x86-64-v4, x86-64-v4-vnni");
 }

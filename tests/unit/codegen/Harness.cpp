@@ -2,6 +2,8 @@
 #include "Harness.h"
 #include "compiler/codegen/KernelRegistry.h"
 #include "llvm/ADT/APFloat.h"
+#include "llvm/ADT/StringMap.h"
+#include "llvm/TargetParser/Host.h"
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -61,9 +63,11 @@ const Code &coppice::test::codeFor(const std::string &name) {
 }
 
 std::vector<std::string> coppice::test::runnableTargets() {
-  std::vector<std::string> names = {"x86-64-v3"};
-  if (llvm::cantFail(resolveTarget("native")).name == "x86-64-v4")
-    names.push_back("x86-64-v4");
+  std::vector<std::string> names;
+  const auto host = llvm::sys::getHostCPUFeatures();
+  for (const Target &target : x86Targets())
+    if (llvm::all_of(target.features, [&](const auto &feature) { return host.lookup(feature); }))
+      names.push_back(target.name);
   return names;
 }
 
@@ -162,4 +166,75 @@ float coppice::test::fromBfloat(uint16_t value) { return fromBits(uint32_t(value
 
 uint64_t coppice::test::panelCount(uint64_t rows) {
   return rows / args::kPanelRows + __builtin_popcountll(rows % args::kPanelRows);
+}
+
+static size_t alignTo64(size_t bytes) { return (bytes + 63) / 64 * 64; }
+
+size_t coppice::test::quantizedBytes(uint32_t width) { return alignTo64((width + 31) / 32 * 40); }
+
+uint32_t coppice::test::quantizedFloats(uint32_t width) { return quantizedBytes(width) / 4; }
+
+void coppice::test::quantizeRow(const std::vector<float> &values, int32_t zero, uint8_t *out) {
+  for (size_t first = 0; first < values.size(); first += 32, out += 40) {
+    size_t count = std::min<size_t>(32, values.size() - first);
+    float largest = 0;
+    for (size_t i = 0; i < count; ++i)
+      largest = std::max(largest, std::fabs(values[first + i]));
+    float scale = largest / 127, factor = largest > 0 ? 127 / largest : 0;
+    int8_t codes[32] = {};
+    int32_t sum = 0;
+    for (size_t i = 0; i < count; ++i)
+      sum += codes[i] = int8_t(std::nearbyint(values[first + i] * factor));
+    int32_t start = -zero * sum;
+    memcpy(out, codes, 32);
+    memcpy(out + 32, &scale, 4);
+    memcpy(out + 36, &start, 4);
+  }
+}
+
+QuantizedMatrix::QuantizedMatrix(unsigned bits, uint32_t rows, uint32_t cols, Random &random)
+    : bits(bits), rows(rows), cols(cols), codes(size_t(rows) * cols),
+      scales(size_t(rows) * groups()) {
+  int32_t most = bits == 8 ? 127 : 7, least = bits == 8 ? -127 : -8;
+  for (int8_t &code : codes)
+    switch (random.below(4)) { // the extremes are common
+    case 0:
+      code = most;
+      break;
+    case 1:
+      code = least;
+      break;
+    default:
+      code = least + int32_t(random.below(most - least + 1));
+    }
+  for (uint16_t &scale : scales)
+    scale = toHalf(0.01f + 0.01f * random.value());
+}
+
+std::vector<uint8_t> QuantizedMatrix::panels(bool rowLayout) const {
+  std::vector<uint8_t> bytes;
+  const uint32_t pack = 32 / bits;
+  for (uint32_t first = 0, height; first < rows; first += height) {
+    for (height = rowLayout ? 1 : args::kPanelRows; first + height > rows; height /= 2)
+      ;
+    for (uint32_t group = 0; group < groups(); ++group) {
+      const uint32_t columns = std::min(32u, cols - group * 32);
+      for (uint32_t j = 0; j < (columns + pack - 1) / pack; ++j)
+        for (uint32_t r = first; r < first + height; ++r) {
+          auto stored = [&](uint32_t i) { // a code of the group
+            int32_t code = i < columns ? codes[size_t(r) * cols + group * 32 + i] : 0;
+            return uint8_t(code + (bits == 8 ? 128 : 8));
+          };
+          for (uint32_t b = 0; b < 4; ++b)
+            bytes.push_back(bits == 8 ? stored(4 * j + b)
+                                      : stored(8 * j + b) | stored(8 * j + 4 + b) << 4);
+        }
+      for (uint32_t r = first; r < first + height; ++r) {
+        uint16_t scale = scales[size_t(r) * groups() + group];
+        bytes.push_back(scale & 0xff);
+        bytes.push_back(scale >> 8);
+      }
+    }
+  }
+  return bytes;
 }

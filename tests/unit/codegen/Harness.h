@@ -51,7 +51,7 @@ private:
 /// All kernels for one target, generated once per process.
 const Code &codeFor(const std::string &target);
 
-/// The targets that this host can run, x86-64-v3 first.
+/// The targets that this host can run, x86-64-v3 first; a host below it cannot run these tests.
 std::vector<std::string> runnableTargets();
 
 /// Collects the items of a weight segment at multiples of 64 bytes.
@@ -116,6 +116,29 @@ std::vector<T> toPanels(const std::vector<T> &matrix, size_t rows, size_t cols) 
   }
   return panels;
 }
+
+/// Bytes of a quantized row, and the width of a buffer of floats whose rows lie as far apart.
+size_t quantizedBytes(uint32_t width);
+uint32_t quantizedFloats(uint32_t width);
+
+/// Quantizes a row as KernelArgs.h says, in plain C++.
+void quantizeRow(const std::vector<float> &values, int32_t zero, uint8_t *out);
+
+/// A quantized weight with random codes, extremes often among them.
+struct QuantizedMatrix {
+  QuantizedMatrix(unsigned bits, uint32_t rows, uint32_t cols, Random &random);
+  uint32_t groups() const { return (cols + 31) / 32; }
+  float scale(uint32_t row, uint32_t col) const {
+    return fromHalf(scales[size_t(row) * groups() + col / 32]);
+  }
+  /// The bytes of its panels, or of row layout.
+  std::vector<uint8_t> panels(bool rowLayout = false) const;
+
+  unsigned bits;
+  uint32_t rows, cols;
+  std::vector<int8_t> codes;    // [rows][cols]
+  std::vector<uint16_t> scales; // [rows][groups]
+};
 
 /// Panels of a matrix with this many rows.
 uint64_t panelCount(uint64_t rows);
