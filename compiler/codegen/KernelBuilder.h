@@ -132,6 +132,15 @@ struct KvPlace {
   mlir::Value values;   // [capacity][headDim]
 };
 
+/// Sizes of quantized weights: codes per word of 32 bits, what is added to a stored code, and bytes
+/// of one row's share of a whole group.
+constexpr unsigned codesPerWord(CodeType type) { return type == CodeType::I8 ? 4 : 8; }
+constexpr int64_t zeroPoint(CodeType type) { return type == CodeType::I8 ? 128 : 8; }
+constexpr int64_t groupBytes(CodeType type) { return args::kGroup / codesPerWord(type) * 4 + 2; }
+/// Words of a group of `columns`, and bytes of a row of `columns`.
+mlir::Value groupWords(KernelBuilder &k, CodeType type, mlir::Value columns);
+mlir::Value codeRowBytes(KernelBuilder &k, CodeType type, mlir::Value columns);
+
 /// Elements of a weight format, and `lanes` of them as f32 (exact for every format).
 mlir::Type weightElement(KernelBuilder &k, WeightType type);
 unsigned weightBytes(WeightType type);

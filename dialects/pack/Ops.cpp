@@ -219,4 +219,3 @@ LogicalResult Dot4Op::verify() {
     return emitOpError() << "has codes of " << int32_t(getBits()) << " bits, not of 1 to 8";
   return success();
 }
-
