@@ -213,9 +213,10 @@ LogicalResult GatherOp::verify() {
   return success();
 }
 
-} // namespace coppice::pack
 LogicalResult Dot4Op::verify() {
   if (int32_t(getBits()) < 1 || int32_t(getBits()) > 8)
     return emitOpError() << "has codes of " << int32_t(getBits()) << " bits, not of 1 to 8";
   return success();
 }
+
+} // namespace coppice::pack

@@ -207,7 +207,6 @@ def Pack_GatherOp : Pack_Stage<"gather"> {
   let assemblyFormat = "$input attr-dict `:` type($input) `->` type($result)";
 }
 
-#endif // COPPICE_PACK_OPS
 //===----------------------------------------------------------------------===//
 // Inside kernels
 //===----------------------------------------------------------------------===//
@@ -236,3 +235,4 @@ def Pack_Dot4Op : Pack_Op<"dot4", [Pure, AllTypesMatch<["acc", "result"]>,
   let hasVerifier = 1;
 }
 
+#endif // COPPICE_PACK_OPS
