@@ -1,4 +1,4 @@
-// What the stages of a step are, for those who measure them.
+// What a step consists of, for those who measure it.
 #include "runtime/host/Model.h"
 #include "runtime/host/Records.h"
 
@@ -16,4 +16,24 @@ coppice_status coppice_model_stage(const coppice_model *model, uint32_t stage,
       return COPPICE_OK;
     }
   return COPPICE_BAD_ARGUMENT;
+}
+
+coppice_status coppice_model_work(const coppice_model *model, coppice_work *out_work) {
+  if (!model || !out_work)
+    return COPPICE_BAD_ARGUMENT;
+  const coppice::artifact::Artifact &metadata = *model->artifact.metadata;
+  coppice_work work{};
+  WeightReader reader(metadata, model->artifact.prefix.weights.bytes);
+  for (WeightRecord weight; reader.next(weight);) {
+    if (weight.layout == coppice::artifact::WeightLayout::Rows) {
+      // A vector, or a table of which a token reads its row.
+      work.weight_bytes += weight.rows > 1 ? weight.bytes / weight.rows : weight.bytes;
+      continue;
+    }
+    work.weight_bytes += weight.bytes;
+    bool head = weight.layer < 0 && weight.rows == model->program.vocabulary;
+    (head ? work.logit_products : work.products) += uint64_t(weight.rows) * weight.cols;
+  }
+  *out_work = work;
+  return COPPICE_OK;
 }

@@ -5,56 +5,93 @@
 #include <cstdlib>
 #include <cstring>
 
-static const char kHelp[] = R"(coppice-bench - how fast artifacts run, against what the memory gives
+static const char kHelp[] =
+    R"(coppice-bench - how fast artifacts run, against what the machine gives
 
 usage: coppice-bench FILE [FILE ...] [options]
 
-Each round runs every file in turn: a prefill, then decoding token by token, then a plain read of as
-many bytes as the model's weights, with the same threads. Medians over the rounds are printed; the
-ratios are taken within a round, so that they hold when the machine's speed drifts.
+Each round runs every file in turn: prefills, then decoding token by token, then, with the same
+threads, a plain read of as many bytes as a token reads, and loops of nothing but multiplications.
+Medians over the rounds are printed; the ratios are taken within a round, so that they hold when the
+machine's speed drifts.
 
-  --threads N   threads (default 1)
-  --rounds N    rounds (default 5)
-  --prompt N    tokens of prefill (default 128)
-  --decode N    tokens decoded after it (default 32)
-  --json        a JSON array on standard output in place of the table
+  --threads LIST  threads, such as 1,2 (default 1)
+  --prompt LIST   tokens of prefill, such as 32,128,512 (default 128)
+  --context LIST  tokens before those decoded, such as 0,512,4096 (default: the first --prompt); they
+                  are taken in before, untimed
+  --decode N      tokens decoded (default 32)
+  --rounds N      rounds (default 5)
+  --chunk N       tokens of a prefill that one step takes at most (default 128)
+  --stages        also what each kind of stage takes, in the last prefill and after the last context,
+                  measured apart
+  --json          a JSON array on standard output in place of the tables; docs/benchmarks.md says
+                  what is in it
+
+What goes beyond an artifact's context is left out.
 
 columns:
-  prefill, decode   tokens per second
-  GB/s              weight bytes read per second while decoding
-  of stream         the same over the plain read's rate
-  against first     decoding speed over that of the first file
+  tokens/s       of prefill, or of decoding after so many tokens
+  weights, KV    GB/s of weights and of KV cache read while decoding
+  of stream      both together over the plain read's rate
+  of peak        multiplications of a prefill's matrices over those of a loop of int8 dot products
+                 (VNNI) or float32 multiply-adds (FMA), as the weights are
+  against first  speed over that of the first file
 
-example: the whole model, masked and pruned
+examples:
   coppice-bench dense.coppice masked.coppice pruned.coppice --threads 2
+      the whole model, masked and pruned
+  coppice-bench dense.coppice --threads 1,2 --prompt 32,128 --context 0,96 --decode 8 --stages
+      prefill and decoding at several lengths, and where the time goes
 )";
 
-static bool number(const char *text, unsigned least, unsigned most, unsigned &value) {
-  char *end = nullptr;
+static bool number(const char *text, const char *end, unsigned least, unsigned most,
+                   unsigned &value) {
+  char *stop = nullptr;
   errno = 0;
-  unsigned long parsed = std::strtoul(text, &end, 10);
-  if (errno || end == text || *end || text[0] == '-' || parsed < least || parsed > most)
+  unsigned long parsed = std::strtoul(text, &stop, 10);
+  if (errno || stop == text || stop != end || *text < '0' || *text > '9' || parsed < least ||
+      parsed > most)
     return false;
   value = unsigned(parsed);
   return true;
 }
 
+/// Numbers with commas between.
+static bool numbers(const char *text, unsigned least, unsigned most, std::vector<unsigned> &list) {
+  list.clear();
+  for (;;) {
+    const char *end = std::strchr(text, ',');
+    unsigned value = 0;
+    if (!number(text, end ? end : text + std::strlen(text), least, most, value))
+      return false;
+    list.push_back(value);
+    if (!end)
+      return true;
+    text = end + 1;
+  }
+}
+
 int parseArguments(int argc, char **argv, Arguments &arguments) {
+  constexpr unsigned kMost = 1u << 20;
   struct {
     const char *name;
-    unsigned *value, least, most;
-  } numbers[] = {{"--threads", &arguments.threads, 1, 1024},
-                 {"--rounds", &arguments.rounds, 1, 1000},
-                 {"--prompt", &arguments.prompt, 1, 1u << 20},
-                 {"--decode", &arguments.decode, 1, 1u << 20}};
+    unsigned *value;
+    std::vector<unsigned> *list;
+    unsigned least, most;
+  } options[] = {{"--threads", nullptr, &arguments.threads, 1, 1024},
+                 {"--prompt", nullptr, &arguments.prompts, 1, kMost},
+                 {"--context", nullptr, &arguments.contexts, 0, kMost},
+                 {"--decode", &arguments.decode, nullptr, 1, kMost},
+                 {"--rounds", &arguments.rounds, nullptr, 1, 1000},
+                 {"--chunk", &arguments.chunk, nullptr, 1, 65536}};
   for (int i = 1; i < argc; ++i) {
     const char *argument = argv[i];
     if (!std::strcmp(argument, "--help") || !std::strcmp(argument, "-h")) {
       std::fputs(kHelp, stdout);
       return 0;
     }
-    if (!std::strcmp(argument, "--json")) {
-      arguments.json = true;
+    if (!std::strcmp(argument, "--json") || !std::strcmp(argument, "--stages")) {
+      (argument[2] == 'j' ? arguments.json : arguments.stages) = true;
       continue;
     }
     if (argument[0] != '-') {
@@ -62,7 +99,7 @@ int parseArguments(int argc, char **argv, Arguments &arguments) {
       continue;
     }
     bool known = false;
-    for (auto &option : numbers) {
+    for (auto &option : options) {
       size_t length = std::strlen(option.name);
       if (std::strncmp(argument, option.name, length))
         continue;
@@ -73,9 +110,12 @@ int parseArguments(int argc, char **argv, Arguments &arguments) {
       if (!value)
         continue;
       known = true;
-      if (!number(value, option.least, option.most, *option.value)) {
-        std::fprintf(stderr, "error: %s takes a number from %u to %u, not '%s'\n", option.name,
-                     option.least, option.most, value);
+      if (option.value
+              ? !number(value, value + std::strlen(value), option.least, option.most, *option.value)
+              : !numbers(value, option.least, option.most, *option.list)) {
+        std::fprintf(stderr, "error: %s takes %s from %u to %u, not '%s'\n", option.name,
+                     option.value ? "a number" : "numbers with commas between, each", option.least,
+                     option.most, value);
         return 2;
       }
     }
@@ -88,5 +128,7 @@ int parseArguments(int argc, char **argv, Arguments &arguments) {
     std::fputs("error: name at least one artifact; see coppice-bench --help\n", stderr);
     return 2;
   }
+  if (arguments.contexts.empty())
+    arguments.contexts = {arguments.prompts.front()};
   return -1;
 }

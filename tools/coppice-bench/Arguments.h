@@ -5,10 +5,13 @@
 
 struct Arguments {
   std::vector<std::string> files;
-  unsigned threads = 1;
-  unsigned rounds = 5;   // every file once a round, in turn
-  unsigned prompt = 128; // tokens of prefill
-  unsigned decode = 32;  // tokens decoded after it
+  std::vector<unsigned> threads = {1};
+  std::vector<unsigned> prompts = {128}; // tokens of prefill
+  std::vector<unsigned> contexts;        // tokens before those decoded; empty: the first prompt
+  unsigned rounds = 5;                   // every file once a round, in turn
+  unsigned decode = 32;                  // tokens decoded
+  unsigned chunk = 128;                  // rows of a step at most
+  bool stages = false;
   bool json = false;
 };
 

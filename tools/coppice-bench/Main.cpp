@@ -1,67 +1,73 @@
-// coppice-bench: rounds over the files, medians, and a table or JSON.
+// coppice-bench: rounds over the files, each figure beside what the machine gives in the same
+// round.
 #include "tools/Signals.h"
 #include "tools/coppice-bench/Arguments.h"
-#include "tools/coppice-bench/Decode.h"
+#include "tools/coppice-bench/Peak.h"
+#include "tools/coppice-bench/Report.h"
 #include "tools/coppice-bench/Stream.h"
-#include <algorithm>
-#include <cstdio>
+#include "tools/coppice-bench/Subject.h"
 #include <deque>
 
 namespace {
 
-struct Rounds {
-  std::vector<double> prefill, decode, bytes, ofStream, againstFirst;
+/// What the first file reached in this round, with the same threads: speeds by length.
+struct First {
+  std::map<unsigned, double> prefill, decode;
 };
 
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  size_t half = values.size() / 2;
-  return values.size() % 2 ? values[half] : (values[half - 1] + values[half]) / 2;
+double against(std::map<unsigned, double> &first, unsigned tokens, double speed) {
+  double of = first.emplace(tokens, speed).first->second; // the first that comes is the first file
+  return of > 0 ? speed / of : 0;
 }
 
-void printTable(const std::deque<Subject> &subjects, const std::vector<Rounds> &rounds) {
-  std::printf("%-28s %12s %12s %10s %10s %8s %10s %14s\n", "file", "parameters", "weight MB",
-              "prefill", "decode", "GB/s", "of stream", "against first");
-  for (size_t i = 0; i < subjects.size(); ++i) {
-    const std::string &path = subjects[i].path;
-    std::printf(
-        "%-28s %12llu %12.2f %10.1f %10.1f %8.2f %10.3f %14.3f\n",
-        path.substr(path.rfind('/') + 1).c_str(), (unsigned long long)subjects[i].info.parameters,
-        subjects[i].info.weight_bytes / 1e6, median(rounds[i].prefill), median(rounds[i].decode),
-        median(rounds[i].bytes) / 1e9, median(rounds[i].ofStream), median(rounds[i].againstFirst));
+/// One round of one row. False after printing what is wrong.
+bool measure(Subject &subject, Row &row, unsigned decoded, bool counts, First &first) {
+  double stream = streamBytesPerSecond(subject.work.weight_bytes, row.threads);
+  double dot = dotPeak(row.threads), fma = fmaPeak(row.threads);
+  if (counts) {
+    row.stream.push_back(stream);
+    row.dot.push_back(dot);
+    row.fma.push_back(fma);
   }
-}
-
-void printString(const std::string &text) {
-  std::putchar('"');
-  for (unsigned char c : text)
-    if (c == '"' || c == '\\')
-      std::printf("\\%c", c);
-    else if (c < 0x20)
-      std::printf("\\u%04x", c);
-    else
-      std::putchar(c);
-  std::putchar('"');
-}
-
-void printJson(const std::deque<Subject> &subjects, const std::vector<Rounds> &rounds,
-               const Arguments &arguments) {
-  std::printf("[");
-  for (size_t i = 0; i < subjects.size(); ++i) {
-    std::printf("%s\n {\"file\": ", i ? "," : "");
-    printString(subjects[i].path);
-    std::printf(", \"target\": \"%s\", \"threads\": %u, \"rounds\": %u, \"prompt\": %u, "
-                "\"decoded\": %u, \"parameters\": %llu, \"weight_bytes\": %llu, "
-                "\"prefill_tokens_per_second\": %.3f, \"decode_tokens_per_second\": %.3f, "
-                "\"decode_bytes_per_second\": %.0f, \"decode_of_stream\": %.4f, "
-                "\"decode_against_first\": %.4f}",
-                subjects[i].info.target, arguments.threads, arguments.rounds, arguments.prompt,
-                arguments.decode, (unsigned long long)subjects[i].info.parameters,
-                (unsigned long long)subjects[i].info.weight_bytes, median(rounds[i].prefill),
-                median(rounds[i].decode), median(rounds[i].bytes), median(rounds[i].ofStream),
-                median(rounds[i].againstFirst));
+  for (Measured &measured : row.prefill) {
+    double speed = subject.prefill(row.threads, measured.tokens);
+    if (speed == 0)
+      return false;
+    double ratio = against(first.prefill, measured.tokens, speed);
+    if (!counts)
+      continue;
+    double products = double(subject.work.products) * speed +
+                      double(subject.work.logit_products) * speed / measured.tokens;
+    measured.speed.push_back(speed);
+    measured.ofDot.push_back(dot > 0 ? products / dot : 0);
+    measured.ofFma.push_back(fma > 0 ? products / fma : 0);
+    measured.againstFirst.push_back(ratio);
   }
-  std::printf("\n]\n");
+  for (Measured &measured : row.decode) {
+    double speed = subject.decode(row.threads, measured.tokens);
+    if (speed == 0)
+      return false;
+    double ratio = against(first.decode, measured.tokens, speed);
+    if (!counts)
+      continue;
+    double positions = measured.tokens + (decoded + 1) / 2.0; // on average
+    double weights = speed * double(subject.work.weight_bytes);
+    double kv = speed * positions * double(subject.info.kv_bytes_per_position);
+    measured.speed.push_back(speed);
+    measured.weights.push_back(weights);
+    measured.kv.push_back(kv);
+    measured.ofStream.push_back(stream > 0 ? weights / stream : 0);
+    measured.ofStreamWithKv.push_back(stream > 0 ? (weights + kv) / stream : 0);
+    measured.againstFirst.push_back(ratio);
+  }
+  return true;
+}
+
+std::vector<Measured> lengths(const std::vector<unsigned> &tokens) {
+  std::vector<Measured> measured(tokens.size());
+  for (size_t i = 0; i < tokens.size(); ++i)
+    measured[i].tokens = tokens[i];
+  return measured;
 }
 
 } // namespace
@@ -73,32 +79,39 @@ int main(int argc, char **argv) {
     return code;
   std::deque<Subject> subjects; // a Subject stays where it is
   for (const std::string &file : arguments.files)
-    if (!subjects.emplace_back().open(file, arguments.threads, arguments.prompt + arguments.decode))
+    if (!subjects.emplace_back().open(file, arguments))
       return 1;
-  std::vector<Rounds> rounds(subjects.size());
+  std::vector<Row> rows;
+  for (unsigned threads : arguments.threads)
+    for (Subject &subject : subjects) {
+      Row row;
+      row.subject = &subject;
+      row.threads = threads;
+      row.prefill = lengths(subject.prompts);
+      row.decode = lengths(subject.contexts);
+      rows.push_back(std::move(row));
+    }
   // Round 0 warms up and does not count.
   for (unsigned round = 0; round <= arguments.rounds; ++round) {
-    double first = 0;
-    for (size_t i = 0; i < subjects.size(); ++i) {
-      double prefill = 0, decode = 0;
-      if (!subjects[i].run(arguments.prompt, arguments.decode, prefill, decode))
-        return 1;
-      uint64_t weights = subjects[i].info.weight_bytes;
-      double stream = streamBytesPerSecond(weights, arguments.threads);
-      if (i == 0)
-        first = decode;
-      if (round == 0)
-        continue;
-      rounds[i].prefill.push_back(prefill);
-      rounds[i].decode.push_back(decode);
-      rounds[i].bytes.push_back(decode * weights);
-      rounds[i].ofStream.push_back(stream ? decode * weights / stream : 0);
-      rounds[i].againstFirst.push_back(decode / first);
+    size_t row = 0;
+    for (size_t t = 0; t < arguments.threads.size(); ++t) {
+      First first;
+      for (Subject &subject : subjects)
+        if (!measure(subject, rows[row++], arguments.decode, round > 0, first))
+          return 1;
     }
   }
+  if (arguments.stages)
+    for (Row &row : rows) {
+      Subject &subject = *row.subject;
+      row.hasStages = true;
+      if (!subject.prefillStages(row.threads, row.prefill.back().tokens, row.prefillStages) ||
+          !subject.decodeStages(row.threads, row.decode.back().tokens, row.decodeStages))
+        return 1;
+    }
   if (arguments.json)
-    printJson(subjects, rounds, arguments);
+    printJson(rows, arguments);
   else
-    printTable(subjects, rounds);
+    printTables(rows);
   return 0;
 }

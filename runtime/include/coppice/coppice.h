@@ -42,6 +42,8 @@ const char *coppice_status_text(coppice_status status);
 
 typedef struct coppice_open_options {
   bool skip_weight_check; /* leave out the checksum of the weights (and reading them all) */
+  const char *target;     /* run the code for this one, "x86-64-v3"; null: the best that the
+                             machine can run. Results do not depend on it. Not kept. */
 } coppice_open_options;
 
 /* Maps the artifact at |path| and verifies all of it. |options| may be null: everything is checked.
@@ -157,6 +159,16 @@ typedef struct coppice_stage_info {
 /* COPPICE_BAD_ARGUMENT if the model's step has no stage of that number. */
 COPPICE_MUST_USE coppice_status coppice_model_stage(const coppice_model *model, uint32_t stage,
                                                     coppice_stage_info *out_stage);
+
+/* What one token asks of the machine, beside attention. */
+typedef struct coppice_work {
+  uint64_t weight_bytes;   /* read to take it alone; of a table that is looked up, one row */
+  uint64_t products;       /* multiplications of weights with its values */
+  uint64_t logit_products; /* and, if its logits are wanted, those of the output head */
+} coppice_work;
+
+COPPICE_MUST_USE coppice_status coppice_model_work(const coppice_model *model,
+                                                   coppice_work *out_work);
 
 /* Called on the thread that takes the step when all threads are done with |stage|. */
 typedef void (*coppice_watch)(void *context, uint32_t stage);
