@@ -5,6 +5,7 @@
 #include "runtime/host/Records.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Format.h"
 #include "llvm/Support/MathExtras.h"
 #include <map>
 
@@ -63,6 +64,14 @@ uint64_t Contents::kvBytesPerPositionBefore() const {
 /// bound. Ten times those of the largest models.
 constexpr uint64_t kMaxNumbers = uint64_t(1) << 26;
 
+std::string Contents::bitsPerWeight() const {
+  std::string text;
+  if (weightElements)
+    llvm::raw_string_ostream(text)
+        << llvm::format("%.2f", 8.0 * double(weightBytes) / double(weightElements));
+  return text;
+}
+
 static llvm::Expected<KeptSet> keptSet(const artifact::IndexSet &set) {
   auto kept = readIndexSet(set);
   if (!kept)
@@ -107,8 +116,12 @@ static llvm::Error gather(Contents &contents) {
       role.formats += (role.formats.empty() ? "" : ", ") + name.str();
     ++role.count;
     role.bytes += weight.bytes;
+    if (weight.format != artifact::WeightFormat::U32)
+      role.elements += uint64_t(weight.rows) * weight.cols; // at most two a byte of the file
     contents.weightBytes += weight.bytes;
   }
+  for (const RoleBytes &role : contents.roles)
+    contents.weightElements += role.elements;
   if (const auto *tokenizer = contents.metadata->tokenizer())
     contents.tokenizerBytes = tokenizer->size();
   contents.paddingBytes = contents.prefix.file_bytes - sizeof(coppice_prefix) -

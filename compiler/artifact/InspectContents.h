@@ -48,6 +48,7 @@ struct RoleBytes {
   std::string role;
   std::string formats; // "f16", or "f32, f16"
   uint64_t count = 0, bytes = 0;
+  uint64_t elements = 0; // numbers of the model; tables of indices have none
 };
 
 struct Contents {
@@ -56,10 +57,12 @@ struct Contents {
   const artifact::Artifact *metadata;
   std::vector<LayerShape> layers;
   std::vector<RoleBytes> roles; // in the order in which they first come
-  uint64_t weightBytes = 0;
+  uint64_t weightBytes = 0, weightElements = 0;
   uint64_t tokenizerBytes = 0;
   uint64_t paddingBytes = 0; // between parts and between weights
 
+  /// "4.50", over all weights with their scales; empty if there are none.
+  std::string bitsPerWeight() const;
   /// Without the tokenizer, which lies in it.
   uint64_t metadataBytes() const { return prefix.metadata.bytes - tokenizerBytes; }
   /// Bytes that the keys and values of a position would take with every KV head kept, as float32.

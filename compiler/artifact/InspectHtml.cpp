@@ -116,7 +116,11 @@ void Page::summary() {
            "</span> (" + percent(model.parameters(), model.parameters_before()) + ")</p>");
   tile("bytes of the file", "file-bytes", contents.prefix.file_bytes,
        bar(contents.weightBytes, contents.prefix.file_bytes) + "<p>" +
-           percent(contents.weightBytes, contents.prefix.file_bytes) + " of them weights</p>");
+           percent(contents.weightBytes, contents.prefix.file_bytes) + " of them weights" +
+           (contents.weightElements
+                ? ", <span id=\"bits-per-weight\">" + contents.bitsPerWeight() + "</span> bits each"
+                : "") +
+           "</p>");
   tile("KV cache, full context", "kv-bytes-at-context", cache,
        bar(cache, cacheBefore) + "<p>bytes, of <span id=\"kv-bytes-before\">" +
            grouped(cacheBefore) + "</span> with every head</p>");

@@ -48,6 +48,7 @@ void coppice::inspect::writeJson(const Contents &contents, llvm::raw_ostream &st
           json.attribute("formats", role.formats);
           json.attribute("count", role.count);
           json.attribute("bytes", role.bytes);
+          json.attribute("elements", role.elements);
         });
     });
     json.attribute("padding", contents.paddingBytes);

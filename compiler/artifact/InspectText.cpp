@@ -89,7 +89,8 @@ static void writeBytes(const Contents &contents, llvm::raw_ostream &out) {
         << (note.empty() ? "" : "  ") << note << '\n';
   };
   row("", "bytes", contents.prefix.file_bytes);
-  row("  ", "weights", contents.weightBytes);
+  std::string bits = contents.bitsPerWeight();
+  row("  ", "weights", contents.weightBytes, bits.empty() ? bits : bits + " bits a weight");
   for (const RoleBytes &role : contents.roles)
     row("    ", escaped(role.role), role.bytes, grouped(role.count) + " x " + role.formats);
   row("  ", "code", contents.prefix.code.bytes);

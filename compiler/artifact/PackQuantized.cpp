@@ -56,8 +56,9 @@ static const float *groupImportance(const PackedWeight &weight, int64_t col, int
   if (weight.importance.empty())
     return nullptr;
   const float *from = weight.importance.data() + col;
-  float most = *std::max_element(from, from + cols);
-  if (!(most > 0))
+  auto [least, largest] = std::minmax_element(from, from + cols);
+  float most = *largest;
+  if (*least == most)
     return nullptr;
   std::fill(to, to + kGroup, 0.0f);
   for (int64_t c = 0; c < cols; ++c)

@@ -9,6 +9,9 @@ using namespace coppice;
 // How vectors are passed depends on the machine's; here none leaves the file.
 #pragma clang diagnostic ignored "-Wpsabi"
 
+// All of it is compiled twice, inside two functions below.
+#define COPPICE_INLINE __attribute__((always_inline)) inline
+
 namespace {
 typedef float Lanes __attribute__((vector_size(kQuantizeLanes * 4)));
 typedef int32_t Ints __attribute__((vector_size(kQuantizeLanes * 4)));
@@ -16,9 +19,12 @@ typedef uint32_t Bits __attribute__((vector_size(kQuantizeLanes * 4)));
 
 constexpr int64_t kGroup = args::kGroup;
 
-/// What the largest element of a group divided by a candidate scale is, up to the sign: beyond the
-/// codes it is clipped, which pays where the others gain more.
-constexpr float kExtremeCodes[] = {6.0f, 6.4f, 6.8f, 7.2f, 7.6f, 8.0f, 8.4f, 8.8f};
+/// Candidates, as what they make of the largest element of a group, up to the sign. i4: beyond the
+/// codes it is clipped, which pays where the others gain more. i8: clipping does not pay, but steps
+/// that happen to fall well on all elements do.
+constexpr float kNibbleExtremes[] = {6.0f, 6.4f, 6.8f, 7.2f, 7.6f, 8.0f, 8.4f, 8.8f};
+constexpr float kByteExtremes[] = {118.0f, 118.8f, 119.7f, 120.5f, 121.4f, 122.2f,
+                                   123.1f, 123.9f, 124.8f, 125.6f, 126.5f, 127.3f};
 
 /// Eight groups, with what a candidate is tried against.
 struct Search {
@@ -28,12 +34,12 @@ struct Search {
   Lanes bestError, bestScale;
 };
 
-Lanes splat(float value) { return Lanes{} + value; }
-Lanes absolute(const Lanes &x) { return x < 0.0f ? -x : x; }
+COPPICE_INLINE Lanes splat(float value) { return Lanes{} + value; }
+COPPICE_INLINE Lanes absolute(const Lanes &x) { return x < 0.0f ? -x : x; }
 
 /// x * inverse as codes: rounded to nearest, ties to even, within the format's range. Adding 1.5 *
 /// 2^23 leaves no bits after the point.
-inline Lanes codesOf(const Lanes &x, const Lanes &inverse, float least, float most) {
+COPPICE_INLINE Lanes codesOf(const Lanes &x, const Lanes &inverse, float least, float most) {
   const float magic = 12582912.0f;
   Lanes q = x * inverse;
   q = q < least ? splat(least) : q;
@@ -42,7 +48,7 @@ inline Lanes codesOf(const Lanes &x, const Lanes &inverse, float least, float mo
 }
 
 /// Scales as float16 holds them, in float32: never 0, never infinite.
-Lanes storable(const Lanes &scales) {
+COPPICE_INLINE Lanes storable(const Lanes &scales) {
   Lanes result;
   for (int64_t l = 0; l < kQuantizeLanes; ++l) {
     uint32_t half = formats::narrowHalf(formats::asBits(scales[l]));
@@ -55,7 +61,7 @@ Lanes storable(const Lanes &scales) {
 
 /// The squared error of a storable scale, each code the nearest one. Keeps it if it is smaller than
 /// those before. Returns the best scale for the same codes.
-template <bool kWeighted> Lanes tryScale(Search &search, const Lanes &scale) {
+template <bool kWeighted> COPPICE_INLINE Lanes tryScale(Search &search, const Lanes &scale) {
   Lanes inverse = 1.0f / scale, error = {}, xq = {}, qq = {};
   for (int64_t c = 0; c < kGroup; ++c) {
     Lanes q = codesOf(search.x[c], inverse, search.least, search.most);
@@ -78,7 +84,7 @@ template <bool kWeighted> Lanes tryScale(Search &search, const Lanes &scale) {
 /// The best scale for the codes of one inverse scale, kept in `best` if it leaves less than those
 /// before: what codes q leave with their best scale is the sum of x * x, less gain.
 template <bool kWeighted>
-void rank(const Search &search, const Lanes &inverse, Lanes &bestGain, Lanes &best) {
+COPPICE_INLINE void rank(const Search &search, const Lanes &inverse, Lanes &bestGain, Lanes &best) {
   Lanes xq = {}, qq = {};
   for (int64_t c = 0; c < kGroup; ++c) {
     Lanes q = codesOf(search.x[c], inverse, search.least, search.most);
@@ -92,34 +98,55 @@ void rank(const Search &search, const Lanes &inverse, Lanes &bestGain, Lanes &be
   best = better ? scale : best;
 }
 
-template <bool kWeighted> void searchScales(WeightFormat format, Search &search) {
-  Lanes extreme = {}; // the first of the largest in magnitude, with its sign
+/// The first of a group's largest elements, with its sign, by magnitude or by what it weighs in the
+/// error. What is far below any scale is raised, so that quotients by it are finite.
+template <bool kWeighted> COPPICE_INLINE Lanes extremeOf(const Search &search) {
+  Lanes extreme = {}, most = {};
   for (int64_t c = 0; c < kGroup; ++c) {
-    Ints larger = absolute(search.x[c]) > absolute(extreme);
-    extreme = larger ? search.x[c] : extreme;
+    Lanes size = absolute(search.x[c]);
+    if (kWeighted)
+      size = size * size * search.importance[c];
+    extreme = size > most ? search.x[c] : extreme;
+    most = size > most ? size : most;
   }
-  // Far below what a scale can express, and far from where a quotient is infinite.
   const float tiny = 0x1p-60f;
-  extreme = absolute(extreme) < tiny ? splat(tiny) : extreme;
+  return absolute(extreme) < tiny ? splat(tiny) : extreme;
+}
 
+template <bool kWeighted> COPPICE_INLINE void searchScales(WeightFormat format, Search &search) {
+  Lanes extreme = extremeOf<false>(search), gain = {}, scale;
   if (format == WeightFormat::I8) {
-    Lanes scale = tryScale<kWeighted>(search, storable(absolute(extreme) / 127.0f));
+    scale = absolute(extreme) / 127.0f;
     tryScale<kWeighted>(search, storable(scale));
-    return;
+    for (float code : kByteExtremes)
+      rank<kWeighted>(search, code / absolute(extreme), gain, scale);
+  } else {
+    scale = extreme / -8.0f;
+    tryScale<kWeighted>(search, storable(scale));
+    tryScale<kWeighted>(search, storable(-scale));
+    for (float code : kNibbleExtremes) {
+      rank<kWeighted>(search, code / extreme, gain, scale);
+      rank<kWeighted>(search, -code / extreme, gain, scale);
+    }
   }
-  tryScale<kWeighted>(search, storable(extreme / -8.0f));
-  tryScale<kWeighted>(search, storable(extreme / 8.0f));
-  Lanes gain = {}, scale = extreme / -8.0f;
-  for (float code : kExtremeCodes) {
-    rank<kWeighted>(search, code / extreme, gain, scale);
-    rank<kWeighted>(search, -code / extreme, gain, scale);
+  if (kWeighted) {
+    // Larger elements that hardly count may be clipped, so that those that do are well met.
+    extreme = extremeOf<true>(search);
+    if (format == WeightFormat::I8) {
+      for (float code : {64.0f, 127.0f})
+        rank<kWeighted>(search, code / absolute(extreme), gain, scale);
+    } else {
+      for (float code : {5.0f, 7.0f, 8.0f}) {
+        rank<kWeighted>(search, code / extreme, gain, scale);
+        rank<kWeighted>(search, -code / extreme, gain, scale);
+      }
+    }
   }
   scale = tryScale<kWeighted>(search, storable(scale));
   tryScale<kWeighted>(search, storable(scale));
 }
-} // namespace
 
-void coppice::quantizeBlock(WeightFormat format, const float *importance, QuantizeBlock &block) {
+COPPICE_INLINE void quantize(WeightFormat format, const float *importance, QuantizeBlock &block) {
   Search search;
   std::memcpy(search.x, block.values, sizeof search.x);
   search.importance = importance;
@@ -144,4 +171,21 @@ void coppice::quantizeBlock(WeightFormat format, const float *importance, Quanti
   for (int64_t l = 0; l < kQuantizeLanes; ++l)
     block.scales[l] =
         any[l] ? formats::narrowHalf(formats::asBits(search.bestScale[l])) : uint16_t(0);
+}
+
+// Twice as wide. Without FMA: it would round otherwise.
+__attribute__((target("avx2"))) void quantizeWide(WeightFormat format, const float *importance,
+                                                  QuantizeBlock &block) {
+  quantize(format, importance, block);
+}
+} // namespace
+
+void coppice::quantizeBlockPlain(WeightFormat format, const float *importance,
+                                 QuantizeBlock &block) {
+  quantize(format, importance, block);
+}
+
+void coppice::quantizeBlock(WeightFormat format, const float *importance, QuantizeBlock &block) {
+  static const bool wide = __builtin_cpu_supports("avx2");
+  (wide ? quantizeWide : quantizeBlockPlain)(format, importance, block);
 }

@@ -28,5 +28,7 @@ struct QuantizeBlock {
 /// Fills in codes and scales. `importance`, if not null, has kGroup factors of the columns' squared
 /// errors: not negative, the largest about 1. `format`: I8 or I4.
 void quantizeBlock(WeightFormat format, const float *importance, QuantizeBlock &block);
+/// The same with the instructions that every x86-64 has, for tests that compare the two.
+void quantizeBlockPlain(WeightFormat format, const float *importance, QuantizeBlock &block);
 
 } // namespace coppice

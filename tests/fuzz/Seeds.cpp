@@ -61,7 +61,12 @@ int main(int count, char **arguments) {
   toy.codeBytes = 0;
   toy.kernels.clear(); // without code there are no kernels, and so no stages
   toy.stages.clear();
-  if (!write(folder + "/toy", toy.build()) ||
+  // The same 36 bytes as quantized weights: two rows of 32 in i4, of 16 in i8.
+  toy::Artifact nibbles = toy, bytes = toy;
+  nibbles.weights[1] = {2, 32, 0, 0, 5, 1};
+  bytes.weights[1] = {2, 16, 0, 0, 4, 0};
+  if (!write(folder + "/toy", toy.build()) || !write(folder + "/i4", nibbles.build()) ||
+      !write(folder + "/i8", bytes.build()) ||
       !write(folder + "/shared-sets", shared(20000, 1 << 16, 1, 0)) ||
       !write(folder + "/shared-features", shared(0, 1, 40000, 40000)))
     return 1;

@@ -36,11 +36,12 @@ TEST_F(Inspect, Json) {
   bytes.erase("metadata");
   bytes.erase("padding");
   auto expected = llvm::json::parse(R"({
-    "format_version": 1, "kernel_abi": 1,
+    "format_version": 1, "kernel_abi": 2,
     "bytes": {"file": 8460, "prefix": 128, "tokenizer": 0, "code": 100, "weights": [
-      {"role": "up_proj", "formats": "f16, f32", "count": 2, "bytes": 86},
-      {"role": "norm", "formats": "f32", "count": 1, "bytes": 16},
-      {"role": "kv_map", "formats": "u32", "count": 1, "bytes": 12}]},
+      {"role": "up_proj", "formats": "f16, f32", "count": 2, "bytes": 86,
+       "elements": 39},
+      {"role": "norm", "formats": "f32", "count": 1, "bytes": 16, "elements": 4},
+      {"role": "kv_map", "formats": "u32", "count": 1, "bytes": 12, "elements": 0}]},
     "model": {"family": "llama", "vocabulary": 300, "token_limit": 299, "context": 100,
       "parameters_before": 2000, "parameters": 500, "stop_tokens": [2, 7]},
     "layers": [
@@ -73,8 +74,40 @@ TEST_F(Inspect, Text) {
   for (const char *part :
        {"llama, 2 layers, vocabulary 300, context 100", "500 of 2,000 (25.0 %)",
         "x86-64-v3: avx2, fma", "arena 128 bytes a row", "192 bytes a position, 21,504 at full",
-        "abababababab", "8,460", "2 x f16, f32", "3 of 4", "5 of 11", "cut", "none"})
+        "abababababab", "8,460", "21.21 bits a weight", "2 x f16, f32", "3 of 4", "5 of 11", "cut",
+        "none"})
     EXPECT_NE(text.find(part), std::string::npos) << part << "\n" << text;
+}
+
+// Quantized weights by name, their scales counted among the bits: 3 rows of 40 in i4 are 18 + 6
+// bytes a row, in i8 34 + 10, so 6.8 bits a weight over both, and all three outputs say so.
+TEST_F(Inspect, Quantized) {
+  sample.checkpoint.add("q", DType::F32, {3, 40}, [](size_t i) { return 0x3f800000u + i; });
+  Graph graph(sample.checkpoint, "%q = lm.weight @q : tensor<3x40xf32>");
+  sample.program.weights.clear();
+  sample.add(packed(graph.value(0), 3, 40, WeightFormat::I4), "down_proj", 0);
+  sample.add(packed(graph.value(0), 3, 40, WeightFormat::I8, WeightLayout::Rows), "lm_head", -1);
+  llvm::cantFail(writeArtifact(sample.program, sample.checkpoint, sample.inputs, path));
+  auto got = llvm::json::parse(inspect(true));
+  ASSERT_TRUE(bool(got)) << llvm::toString(got.takeError());
+  const llvm::json::Array &roles = *got->getAsObject()->getObject("bytes")->getArray("weights");
+  ASSERT_EQ(roles.size(), 2u);
+  const int64_t bytes[] = {3 * 24, 3 * 44};
+  for (int i = 0; i < 2; ++i) {
+    const llvm::json::Object &role = *roles[i].getAsObject();
+    EXPECT_EQ(role.getString("formats"), i ? "i8" : "i4");
+    EXPECT_EQ(role.getInteger("bytes"), bytes[i]);
+    EXPECT_EQ(role.getInteger("elements"), 120);
+  }
+  std::string text = inspect(false);
+  for (const char *part : {"204  6.80 bits a weight", "72  1 x i4", "132  1 x i8"})
+    EXPECT_NE(text.find(part), std::string::npos) << part << "\n" << text;
+  std::string page = folder.file("page.html");
+  llvm::cantFail(drawArtifact(path, page));
+  std::vector<uint8_t> html = readFile(page);
+  llvm::StringRef drawn(reinterpret_cast<const char *>(html.data()), html.size());
+  for (const char *part : {"<span id=\"bits-per-weight\">6.80</span> bits each", "1 &times; i4"})
+    EXPECT_TRUE(drawn.contains(part)) << part;
 }
 
 // Layers that keep the same share a line, so that eighty of them fit a screen; what is kept is

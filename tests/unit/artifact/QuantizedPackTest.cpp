@@ -1,5 +1,5 @@
 // Quantized weights in the stream, against a reader of the layout written apart from the packer.
-#include "Fixture.h"
+#include "Decode.h"
 #include "compiler/artifact/FloatFormats.h"
 #include <cmath>
 #include <random>
@@ -8,54 +8,6 @@ using namespace coppice;
 using namespace coppice::test;
 
 namespace {
-/// An element as the layout's description has it: panels of 32, 16, 8, 4, 2, 1 rows (row layout: of
-/// one), groups of 32 columns, in a group its words, each for all rows, then its scales.
-struct Decoded {
-  int code;
-  double scale;
-  int lowest, highest; // of the codes of the words, those of columns that do not exist included
-};
-Decoded decode(const std::vector<uint8_t> &bytes, WeightFormat format, WeightLayout layout,
-               int64_t rows, int64_t cols, int64_t row, int64_t col) {
-  bool i8 = format == WeightFormat::I8;
-  auto groupSize = [&](int64_t columns, int64_t panel) { // bytes
-    int64_t words = i8 ? (columns + 3) / 4 : (columns + 7) / 8;
-    return panel * (4 * words + 2);
-  };
-  int64_t panel = 1, start = 0, at = 0;
-  while (true) {
-    if (layout == WeightLayout::Panels)
-      for (panel = 32; rows - start < panel;)
-        panel /= 2;
-    if (row < start + panel)
-      break;
-    start += panel;
-    for (int64_t c = 0; c < cols; c += 32)
-      at += groupSize(std::min<int64_t>(32, cols - c), panel);
-  }
-  int64_t first = 0;
-  for (; first + 32 <= col; first += 32)
-    at += groupSize(32, panel);
-  int64_t columns = std::min<int64_t>(32, cols - first),
-          words = i8 ? (columns + 3) / 4 : (columns + 7) / 8;
-  Decoded result{0, 0, 1000, -1000};
-  for (int64_t k = 0; k < words * (i8 ? 4 : 8); ++k) {
-    int64_t word = i8 ? k / 4 : k / 8, byte = k % 4;
-    uint8_t b = bytes.at(size_t(at + (word * panel + row - start) * 4 + byte));
-    int code = i8 ? int(b) - 128 : (k % 8 < 4 ? int(b & 15) : int(b >> 4)) - 8;
-    if (first + k == col)
-      result.code = code;
-    if (first + k >= cols)
-      EXPECT_EQ(code, 0);
-    result.lowest = std::min(result.lowest, code);
-    result.highest = std::max(result.highest, code);
-  }
-  size_t scaleAt = size_t(at + words * panel * 4 + (row - start) * 2);
-  uint16_t half = uint16_t(bytes.at(scaleAt) | bytes.at(scaleAt + 1) << 8);
-  result.scale = formats::asFloat(formats::widenHalf(half));
-  return result;
-}
-
 std::string listText(llvm::ArrayRef<int32_t> list) {
   std::string result;
   for (int32_t i : list)
@@ -183,5 +135,157 @@ TEST(QuantizedPack, SelectsFirst) {
             for (unsigned threads : {2u, 3u})
               ASSERT_TRUE(stream(weight, checkpoint, threads).bytes == got.bytes) << body;
           }
+}
+
+// Large weights: pieces are cut at whole groups, chunks stay small, and what one thread writes
+// three write too. A row alone is longer than a piece.
+TEST(QuantizedPack, LargeWeightsComeInChunks) {
+  const int64_t rows = 37, cols = 70001;
+  std::vector<float> values = normal(size_t(rows * cols), 9);
+  MemoryCheckpoint checkpoint;
+  checkpoint.addFloats("w", {rows, cols}, values);
+  Graph graph(checkpoint, "%w = lm.weight @w : tensor<37x70001xf32>");
+  for (WeightFormat format : {WeightFormat::I8, WeightFormat::I4})
+    for (WeightLayout layout : {WeightLayout::Rows, WeightLayout::Panels}) {
+      PackedWeight weight = packed(graph.last(), rows, cols, format, layout);
+      Streamed one = stream(weight, checkpoint, 1), three = stream(weight, checkpoint, 3);
+      ASSERT_EQ(one.error, "");
+      ASSERT_EQ(one.bytes.size(), weight.bytes);
+      EXPECT_TRUE(one.bytes == three.bytes);
+      EXPECT_LE(one.largestChunk, size_t(2) << 20);
+      std::mt19937 random(1);
+      for (int i = 0; i < 3000; ++i) {
+        int64_t r = random() % rows, c = i % 7 ? int64_t(random() % cols) : cols - 1 - i % 90;
+        Decoded got = decode(one.bytes, format, layout, rows, cols, r, c);
+        ASSERT_LE(std::fabs(values[size_t(r * cols + c)] - got.code * got.scale),
+                  std::fabs(got.scale) * 1.5);
+      }
+    }
+}
+
+// The importance of a column counts in its group: with all weight on one column, that column is
+// exact to float16. What cannot be an importance is refused.
+TEST(QuantizedPack, Importance) {
+  const int64_t rows = 9, cols = 45;
+  std::vector<float> values = normal(size_t(rows * cols), 11);
+  MemoryCheckpoint checkpoint;
+  checkpoint.addFloats("w", {rows, cols}, values);
+  Graph graph(checkpoint, "%w = lm.weight @w : tensor<9x45xf32>");
+  PackedWeight weight = packed(graph.last(), rows, cols, WeightFormat::I4);
+  weight.importance.assign(size_t(cols), 0.0f);
+  weight.importance[3] = 1e-30f;
+  weight.importance[40] = 1e30f;
+  std::vector<uint8_t> bytes = stream(weight, checkpoint).bytes;
+  for (int64_t r = 0; r < rows; ++r)
+    for (int64_t c : {3, 40}) {
+      Decoded got = decode(bytes, weight.format, weight.layout, rows, cols, r, c);
+      double w = values[size_t(r * cols + c)];
+      EXPECT_LE(std::fabs(got.code * got.scale - w), std::fabs(w) * 0x1p-11);
+    }
+  // None, and all 0, are all alike.
+  PackedWeight plain = packed(graph.last(), rows, cols, WeightFormat::I4);
+  std::fill(weight.importance.begin(), weight.importance.end(), 0.0f);
+  EXPECT_EQ(stream(weight, checkpoint).bytes, stream(plain, checkpoint).bytes);
+  weight.importance[4] = -1;
+  EXPECT_NE(stream(weight, checkpoint).error.find("the importance of column 4 is not a finite"),
+            std::string::npos);
+  weight.importance[4] = std::nanf("");
+  EXPECT_NE(stream(weight, checkpoint).error, "");
+  weight.importance.pop_back();
+  EXPECT_EQ(stream(weight, checkpoint).error, "weight 'test' of layer 3: 44 columns have an "
+                                              "importance, the weight has 45");
+}
+
+// NaN, infinity and what no scale reaches are refused by tensor, row and column in the checkpoint's
+// numbers, with the way out; the largest value that fits passes.
+TEST(QuantizedPack, Refuses) {
+  auto error = [](float value, WeightFormat format, bool transposed) {
+    MemoryCheckpoint checkpoint;
+    std::vector<float> values(90 * 40, 0.5f);
+    values[70 * 40 + 33] = value;
+    checkpoint.addFloats("w", {90, 40}, values);
+    Graph graph(checkpoint, transposed
+                                ? "%w = lm.weight @w rows <33, 2> transposed : tensor<2x90xf32>"
+                                : "%w = lm.weight @w cols <2, 33> : tensor<90x2xf32>");
+    std::string one, three;
+    PackedWeight weight = packed(graph.last(), transposed ? 2 : 90, transposed ? 90 : 2, format);
+    one = stream(weight, checkpoint, 1).error;
+    EXPECT_EQ(one, stream(weight, checkpoint, 3).error);
+    return one;
+  };
+  for (bool transposed : {false, true})
+    for (WeightFormat format : {WeightFormat::I8, WeightFormat::I4}) {
+      float most = format == WeightFormat::I8 ? 8319008.0f : 524032.0f;
+      EXPECT_NE(error(std::nanf(""), format, transposed)
+                    .find("tensor 'w': row 70, column 33 is not a number; weights must be finite"),
+                std::string::npos);
+      EXPECT_NE(error(-HUGE_VALF, format, transposed).find("row 70, column 33 is minus infinity"),
+                std::string::npos);
+      EXPECT_EQ(error(most, format, transposed), "");
+      EXPECT_EQ(error(-most, format, transposed), "");
+      std::string text = error(std::nextafterf(most, HUGE_VALF), format, transposed);
+      EXPECT_NE(text.find("row 70, column 33 is "), std::string::npos) << text;
+      EXPECT_NE(text.find(format == WeightFormat::I8
+                              ? "beyond i8's largest value 8319008, 127 times"
+                              : "beyond i4's largest value 524032, 8 times"),
+                std::string::npos)
+          << text;
+      EXPECT_NE(text.find("=f32"), std::string::npos) << text;
+    }
+  // Words and constants have no quantized form.
+  MemoryCheckpoint checkpoint;
+  checkpoint.addFloats("b", {4}, {1, 2, 3, 4});
+  Graph graph(checkpoint, R"(%b = lm.weight @b : tensor<4xf32>
+      %c = lm.add %b, %b : tensor<4xf32>, tensor<4xf32> -> tensor<4xf32>)");
+  EXPECT_NE(stream(packed(graph.last(), 1, 4, WeightFormat::I8), checkpoint)
+                .error.find("1 rows of 4 i8 cannot be packed from a constant row of 4"),
+            std::string::npos);
+  PackedWeight words = packed({}, 1, 4, WeightFormat::I8);
+  words.words = {1, 2};
+  EXPECT_NE(stream(words, checkpoint).error.find("given as 2 words"), std::string::npos);
+  // Sizes that do not fit 64 bits are no sizes.
+  EXPECT_FALSE(weightBytes(WeightFormat::I8, INT64_MAX, INT64_MAX));
+  EXPECT_FALSE(weightBytes(WeightFormat::I4, int64_t(1) << 40, int64_t(1) << 40));
+  EXPECT_FALSE(weightBytes(WeightFormat::F32, -1, 4));
+}
+
+// Bytes over all matrices of a 1.1B Llama, whole and with 10 to 70 % of the heads and neurons cut,
+// to widths as they come and to primes: at most 1 % above 4.5 and 8.5 bits a weight.
+TEST(QuantizedPack, BitsAWeight) {
+  auto prime = [](int64_t n) {
+    for (;; --n) {
+      bool divided = false;
+      for (int64_t d = 2; d * d <= n; ++d)
+        divided |= n % d == 0;
+      if (!divided)
+        return n;
+    }
+  };
+  for (int cut : {0, 10, 30, 50, 70})
+    for (bool primes : {false, true}) {
+      // 32 query heads of 64 on 4 KV heads, 5632 neurons.
+      int64_t heads = 32 - 32 * cut / 100, kvHeads = std::max(1, 4 - 4 * cut / 100);
+      int64_t neurons = 5632 - 5632 * cut / 100;
+      if (primes)
+        heads = prime(heads), neurons = prime(neurons);
+      const std::pair<int64_t, int64_t> layer[] = {
+          {heads * 64, 2048}, {kvHeads * 64, 2048}, {kvHeads * 64, 2048}, {2048, heads * 64},
+          {neurons, 2048},    {neurons, 2048},      {2048, neurons}};
+      for (WeightFormat format : {WeightFormat::I4, WeightFormat::I8}) {
+        double bits = format == WeightFormat::I4 ? 4.5 : 8.5, all = 0, weights = 0;
+        auto count = [&](int64_t rows, int64_t cols, int64_t times) {
+          uint64_t bytes = *weightBytes(format, rows, cols);
+          EXPECT_LE(8.0 * double(bytes), 1.01 * bits * double(rows * cols)) << rows << "x" << cols;
+          // As the segment has them: each from a multiple of 64 on.
+          all += 8.0 * double((bytes + 63) / 64 * 64) * double(times);
+          weights += double(rows * cols * times);
+        };
+        for (auto [rows, cols] : layer)
+          count(rows, cols, 22);
+        count(32000, 2048, 2);
+        EXPECT_LE(all, 1.01 * bits * weights) << cut << " " << primes;
+        EXPECT_GE(all, bits * weights);
+      }
+    }
 }
 } // namespace

@@ -175,12 +175,33 @@ TEST(Artifact, RefusesNumbersThatPointOutside) {
   EXPECT_NE(weight({2, 4, 0, 0, 0, 0}), COPPICE_OK); // one too few
   EXPECT_NE(weight({0, 0, 0, 0, 0, 0}), COPPICE_OK);
   EXPECT_NE(weight({3, 3, 1, 0, 0, 0}), COPPICE_OK); // role
-  EXPECT_NE(weight({3, 3, 0, 0, 4, 0}), COPPICE_OK); // format
+  EXPECT_NE(weight({3, 3, 0, 0, 6, 0}), COPPICE_OK); // format
+  EXPECT_NE(weight({3, 3, 0, 0, 15, 0}), COPPICE_OK);
   EXPECT_NE(weight({3, 3, 0, 0, 0, 2}), COPPICE_OK); // layout
   EXPECT_NE(weight({3, 3, 0, 32768, 0, 0}), COPPICE_OK);
   EXPECT_NE(weight({3, 3, 0, -2, 0, 0}), COPPICE_OK);
   EXPECT_NE(weight({0xffffffffu, 0xffffffffu, 0, 0, 0, 0}), COPPICE_OK);
   EXPECT_NE(weight({0x80000000u, 0x80000000u, 0, 0, 0, 0}), COPPICE_OK); // 2^64 bytes are not 0
+  // i8 and i4 (4 and 5): 34 and 18 bytes for 32 columns, of those left over 4 for each 4 or 8,
+  // and 2.
+  for (uint32_t layout : {0u, 1u}) {
+    EXPECT_EQ(weight({2, 32, 0, 0, 5, layout}), COPPICE_OK);
+    EXPECT_EQ(weight({1, 64, 0, 0, 5, layout}), COPPICE_OK);
+    EXPECT_EQ(weight({2, 16, 0, 0, 4, layout}), COPPICE_OK);
+    EXPECT_EQ(weight({2, 13, 0, 0, 4, layout}), COPPICE_OK);
+    EXPECT_EQ(weight({6, 8, 0, 0, 5, layout}), COPPICE_OK);
+    EXPECT_EQ(weight({6, 1, 0, 0, 4, layout}), COPPICE_OK);
+    EXPECT_NE(weight({2, 33, 0, 0, 5, layout}), COPPICE_OK);
+    EXPECT_NE(weight({2, 24, 0, 0, 5, layout}), COPPICE_OK);
+    EXPECT_NE(weight({2, 17, 0, 0, 4, layout}), COPPICE_OK);
+    EXPECT_NE(weight({2, 12, 0, 0, 4, layout}), COPPICE_OK);
+    for (uint32_t format : {4u, 5u})
+      for (uint32_t extent : {0xffffffffu, 0x80000000u, 0xf0f0f0f0u}) {
+        EXPECT_NE(weight({extent, extent, 0, 0, format, layout}), COPPICE_OK);
+        EXPECT_NE(weight({1, extent, 0, 0, format, layout}), COPPICE_OK);
+        EXPECT_NE(weight({extent, 1, 0, 0, format, layout}), COPPICE_OK);
+      }
+  }
   EXPECT_NE(verifyToy([](toy::Artifact &a) { a.weights.push_back(a.weights[0]); }), COPPICE_OK);
   EXPECT_NE(verifyToy([](toy::Artifact &a) { a.weights.clear(); }), COPPICE_OK);
   // Which heads are kept is always said, and once; of neurons it may be left out.
