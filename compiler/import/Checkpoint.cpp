@@ -5,6 +5,7 @@
 #include "compiler/import/Json.h"
 #include "compiler/import/Safetensors.h"
 #include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringMap.h"
 #include "llvm/ADT/StringSet.h"
 #include "llvm/Support/BLAKE3.h"
@@ -152,6 +153,23 @@ llvm::Error nothingFound(llvm::StringRef directory) {
                                  singleFile + " or " + indexFile + " is wanted");
 }
 
+/// "; download ..." if `directory` is spelt like a model's name on the Hugging Face hub:
+/// OWNER/MODEL.
+std::string howToDownload(llvm::StringRef directory) {
+  auto [owner, model] = directory.split('/');
+  auto isName = [](llvm::StringRef part) {
+    return !part.empty() && llvm::isAlnum(part.front()) && llvm::all_of(part, [](char c) {
+      return llvm::isAlnum(c) || c == '-' || c == '_' || c == '.';
+    });
+  };
+  if (!isName(owner) || !isName(model))
+    return "";
+  return ("; if this is the name of a model on the Hugging Face hub, download it first, with `hf "
+          "download " +
+          directory + " --local-dir " + model + "`, and give the folder " + model)
+      .str();
+}
+
 /// A shard is a file beside the index. Anything that could lead elsewhere is refused.
 bool isPlainFileName(llvm::StringRef name) {
   return !name.empty() && name != "." && name != ".." &&
@@ -213,7 +231,7 @@ llvm::Expected<std::unique_ptr<Checkpoint>> Checkpoint::open(llvm::StringRef dir
   if (std::error_code code = llvm::sys::fs::status(directory, status))
     return llvm::createStringError(llvm::Twine(directory) + ": " +
                                    (code == std::errc::no_such_file_or_directory
-                                        ? "there is no such folder"
+                                        ? "there is no such folder" + howToDownload(directory)
                                         : "cannot read it: " + code.message()));
   if (!llvm::sys::fs::is_directory(directory))
     return llvm::createStringError(llvm::Twine(directory) +
@@ -221,10 +239,6 @@ llvm::Expected<std::unique_ptr<Checkpoint>> Checkpoint::open(llvm::StringRef dir
   auto checkpoint = std::make_unique<SafetensorsCheckpoint>();
   std::string path = joinPath(directory, singleFile);
   // With both, the single file is the checkpoint: so Hugging Face reads such a folder.
-  // In a folder that may not be entered, no file seems to exist.
-  if (std::error_code code = llvm::sys::fs::status(path, status);
-      code && code != std::errc::no_such_file_or_directory)
-    return llvm::createStringError(llvm::Twine(path) + ": cannot read it: " + code.message());
   bool single = fileExists(path);
   if (!single && !fileExists(joinPath(directory, indexFile)))
     return nothingFound(directory);

@@ -2,6 +2,7 @@
 // pipe would block, and a device has no size.
 #include "compiler/import/Files.h"
 #include "compiler/import/Json.h"
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/Process.h"
 #ifdef __linux__
@@ -10,7 +11,10 @@
 
 namespace coppice {
 
-bool fileExists(const llvm::Twine &path) { return llvm::sys::fs::exists(path); }
+bool fileExists(const llvm::Twine &path) {
+  llvm::sys::fs::file_status status;
+  return llvm::sys::fs::status(path, status) != std::errc::no_such_file_or_directory;
+}
 
 std::string joinPath(llvm::StringRef directory, llvm::StringRef name) {
   llvm::SmallString<256> path(directory);
@@ -44,6 +48,12 @@ llvm::Expected<MappedFile> MappedFile::open(llvm::StringRef path) {
   fs::closeFile(*handle);
   if (code)
     return fail("cannot map it: " + code.message());
+  // What git checks out in place of a large file where git-lfs is not installed. No file that is
+  // read here begins like this.
+  constexpr llvm::StringLiteral pointer = "version https://git-lfs";
+  if (llvm::toStringRef(result.bytes()).starts_with(pointer))
+    return fail("this is a git LFS pointer, which stands for the file and does not hold it; "
+                "`git lfs pull` in its folder fetches the file");
   return result;
 }
 

@@ -142,8 +142,40 @@ TEST(Checkpoint, SaysWhatWasLookedFor) {
   Folder folder;
   EXPECT_HOLDS(errorOf(folder), "model.safetensors or model.safetensors.index.json is wanted");
   EXPECT_HOLDS(messageOf(Checkpoint::open(folder.path("none"))), "there is no such folder");
+  EXPECT_FALSE(holds(messageOf(Checkpoint::open(folder.path("none"))), "hub"));
+  EXPECT_HOLDS(messageOf(Checkpoint::open("nobody/no-model-1.5b")),
+               "there is no such folder; if this is the name of a model on the Hugging Face hub, "
+               "download it first, with `hf download nobody/no-model-1.5b --local-dir "
+               "no-model-1.5b`");
   folder.write("file", "x");
   EXPECT_HOLDS(messageOf(Checkpoint::open(folder.path("file"))), "and this is a file");
+}
+
+// What git leaves in place of a large file is called by its name, whichever file it is. The text is
+// that of a real one.
+TEST(Checkpoint, NamesGitLfsPointers) {
+  Folder folder;
+  folder.write("model.safetensors",
+               "version https://git-lfs.github.com/spec/v1\n"
+               "oid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\n"
+               "size 12345\n");
+  EXPECT_HOLDS(errorOf(folder), "model.safetensors: this is a git LFS pointer");
+  EXPECT_HOLDS(errorOf(folder), "`git lfs pull`");
+}
+
+// Links that lead in a circle are not files that are missing: the system's reason is given.
+TEST(Checkpoint, TellsCirclesFromWhatIsMissing) {
+  for (const char *name : {"model.safetensors", "model.safetensors.index.json"}) {
+    Folder folder;
+    ASSERT_FALSE(llvm::sys::fs::create_link(folder.path(name), folder.path(name)));
+    EXPECT_HOLDS(errorOf(folder), name + std::string(": cannot read it: Too many levels of "));
+  }
+  Folder folder;
+  folder.write("model.safetensors.index.json", index(R"("a":"one.safetensors")"));
+  EXPECT_HOLDS(errorOf(folder), "there is no such file beside the index");
+  std::string shard = folder.path("one.safetensors");
+  ASSERT_FALSE(llvm::sys::fs::create_link(shard, shard));
+  EXPECT_HOLDS(errorOf(folder), "one.safetensors: cannot read it: Too many levels of ");
 }
 
 // Things that are no files, and an empty one, are refused plainly.
