@@ -1,6 +1,7 @@
 // See Records.h.
 #include "compiler/artifact/Records.h"
 #include "coppice/kernel_abi.h"
+#include "coppice/limits.h"
 #include "runtime/host/Records.h"
 #include "llvm/ADT/StringMap.h"
 #include "llvm/Support/MathExtras.h"
@@ -45,7 +46,8 @@ llvm::Expected<std::vector<uint8_t>> coppice::writeStages(llvm::ArrayRef<Stage> 
     if (auto error =
             fits(int64_t(stage.args.size()), runtime::kMaxArgs, "the argument words of a stage"))
       return std::move(error);
-    if (auto error = fits(int64_t(stage.layer) + 1, INT16_MAX + 1, "the number of a stage's layer"))
+    if (auto error =
+            fits(int64_t(stage.layer) + 1, COPPICE_MAX_LAYERS, "the number of a stage's layer"))
       return std::move(error);
     if (auto error = fits(stage.set, COPPICE_ROW_SETS - 1, "the number of a stage's row set"))
       return std::move(error);
@@ -78,7 +80,7 @@ llvm::Expected<std::vector<uint8_t>> coppice::writeWeights(llvm::ArrayRef<Packed
     if (auto error = fits(weight.cols, UINT32_MAX, "the columns of weight '" + weight.role + "'"))
       return std::move(error);
     if (auto error =
-            fits(int64_t(weight.layer) + 1, INT16_MAX + 1, "the number of a weight's layer"))
+            fits(int64_t(weight.layer) + 1, COPPICE_MAX_LAYERS, "the number of a weight's layer"))
       return std::move(error);
     if (weight.offset != llvm::alignTo(end, 64))
       return llvm::createStringError(llvm::inconvertibleErrorCode(),

@@ -45,7 +45,9 @@ void ConfigReader::fail(llvm::StringRef name, const llvm::Twine &what) {
            (value ? "is " + quoteJson(*value) + ", which " : "") + what.str();
 }
 
-void ConfigReader::failMissing(llvm::StringRef name) { fail(name, "is missing"); }
+void ConfigReader::failMissing(llvm::StringRef name, const llvm::Twine &more) {
+  fail(name, (fields.get(name) ? "is no value, and one is needed" : "is missing") + more);
+}
 
 int64_t ConfigReader::integer(llvm::StringRef name, int64_t low, int64_t high,
                               std::optional<int64_t> fallback) {
@@ -79,8 +81,13 @@ double ConfigReader::number(llvm::StringRef name, double low, double high,
 
 bool ConfigReader::flag(llvm::StringRef name, bool fallback) {
   const llvm::json::Value *value = find(name);
-  if (!value)
+  if (!value) {
+    // The library takes null for false: only where that is the default too do both mean the same.
+    if (fallback && fields.get(name))
+      fail(name, "Hugging Face reads as false although true is the default; write the one that is "
+                 "meant");
     return fallback;
+  }
   std::optional<bool> result = value->getAsBoolean();
   if (!result)
     fail(name, "is neither true nor false");
@@ -115,16 +122,19 @@ std::optional<std::vector<int32_t>> ConfigReader::tokenIds(llvm::StringRef name,
   std::vector<int32_t> ids;
   if (!value)
     return ids;
+  const llvm::json::Array *list = value->getAsArray();
   auto add = [&](const llvm::json::Value &item) {
     std::optional<int64_t> id = item.getAsInteger();
     if (!id || *id < 0 || *id >= vocab) {
-      fail(name, "holds something other than token ids from 0 to " + llvm::Twine(vocab - 1));
+      std::string range = "a token id from 0 to " + std::to_string(vocab - 1);
+      fail(name,
+           list ? "holds " + quoteJson(item) + ", and each must be " + range : "is not " + range);
       return;
     }
     if (!llvm::is_contained(ids, *id))
       ids.push_back(*id);
   };
-  if (const llvm::json::Array *list = value->getAsArray())
+  if (list)
     llvm::for_each(*list, add);
   else
     add(*value);

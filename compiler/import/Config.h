@@ -21,7 +21,8 @@ struct Dim {
 
 /// Reads the fields of one JSON object. Getters never fail on the spot: the first error is kept,
 /// a harmless value is returned (the fallback, or the lowest value in range), and finish() reports
-/// it. A field that is null counts as absent, as in Hugging Face's configs.
+/// it. A field that is null counts as absent, as in Hugging Face's configs; but for a flag whose
+/// fallback is true, null is refused, as the library takes it for false.
 class ConfigReader {
 public:
   /// `object` must outlive the reader. `file` names it in errors.
@@ -61,6 +62,8 @@ public:
   bool has(llvm::StringRef name) const;
   /// Records that `name`, with its value quoted, `what`.
   void fail(llvm::StringRef name, const llvm::Twine &what);
+  /// Records that `name`, which is absent or null, is needed; `more` ends the sentence.
+  void failMissing(llvm::StringRef name, const llvm::Twine &more = "");
   /// Records an error about every field that no getter asked for, the harmless ones excepted.
   void refuseUnread();
   /// refuseUnread(), then the first error of all.
@@ -71,7 +74,6 @@ private:
                std::shared_ptr<std::string> error);
   /// Null if the field is absent or null; the field counts as read.
   const llvm::json::Value *find(llvm::StringRef name);
-  void failMissing(llvm::StringRef name);
 
   const llvm::json::Object &fields;
   std::string file, prefix; // prefix: "rope_scaling." inside that object

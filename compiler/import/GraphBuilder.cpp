@@ -3,6 +3,7 @@
 #include "compiler/import/GraphBuilder.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/Path.h"
 #include <cmath>
 
 using namespace mlir;
@@ -69,13 +70,15 @@ void GraphBuilder::fail(const llvm::Twine &what) {
 }
 
 void GraphBuilder::choosePrefix(llvm::ArrayRef<llvm::StringRef> candidates, llvm::StringRef probe) {
-  prefix = candidates.front().str();
-  for (llvm::StringRef candidate : candidates) {
-    if (checkpoint && checkpoint->find((candidate + probe).str())) {
-      prefix = candidate.str();
-      return;
-    }
-  }
+  const llvm::StringRef *chosen = llvm::find_if(candidates, [&](llvm::StringRef candidate) {
+    return checkpoint && checkpoint->find((candidate + probe).str());
+  });
+  if (chosen == candidates.end())
+    chosen = candidates.begin();
+  prefix = chosen->str();
+  for (const llvm::StringRef &candidate : candidates)
+    if (&candidate != chosen)
+      otherPrefixes.push_back(candidate.str());
 }
 
 Type GraphBuilder::checkTensor(llvm::StringRef name, llvm::ArrayRef<Dim> shape) {
@@ -91,7 +94,8 @@ Type GraphBuilder::checkTensor(llvm::StringRef name, llvm::ArrayRef<Dim> shape) 
         return Float32Type::get(context);
       }
     }
-    llvm::StringRef file = checkpoint->tensors().empty() ? llvm::StringRef("the checkpoint")
+    // A checkpoint without tensors has no file to name; its folder is the config's.
+    llvm::StringRef file = checkpoint->tensors().empty() ? llvm::sys::path::parent_path(configPath)
                                                          : checkpoint->tensors().front().file;
     fail(file + ": tensor \"" + name + "\" is missing; the " + modelType + " model that " +
          configPath + " describes has it, with shape " + spellDims(shape));
@@ -118,6 +122,16 @@ Value GraphBuilder::absoluteWeight(llvm::StringRef name, llvm::ArrayRef<Dim> sha
 
 Value GraphBuilder::weight(const llvm::Twine &name, llvm::ArrayRef<Dim> shape) {
   return absoluteWeight((prefix + name).str(), shape);
+}
+
+Value GraphBuilder::head(bool tied, const llvm::Twine &embed, llvm::ArrayRef<Dim> shape) {
+  constexpr llvm::StringLiteral name = "lm_head.weight";
+  if (!tied)
+    return absoluteWeight(name, shape);
+  // Some files hold a copy beside the embedding, which is not read. One of another shape is none.
+  if (checkpoint && checkpoint->find(name))
+    checkTensor(name, shape);
+  return weight(embed + ".weight", shape);
 }
 
 //===----------------------------------------------------------------------===//
@@ -201,16 +215,53 @@ Value GraphBuilder::block(lm::BlockKind kind, int32_t layer, Value x,
 // The end
 //===----------------------------------------------------------------------===//
 
+/// Names that the PEFT and adapters libraries give to what is added to a model's weights.
+static bool isOfAdapter(llvm::StringRef name) {
+  constexpr llvm::StringLiteral parts[] = {"lora_", "ia3_",        "hada_",  "lokr_",
+                                           "oft_",  "vera_lambda", "adapter"};
+  if (name.starts_with("base_model.model."))
+    return true;
+  for (llvm::StringRef rest = name; !rest.empty(); rest = rest.split('.').second)
+    if (llvm::any_of(parts, [&](llvm::StringRef part) { return rest.starts_with(part); }))
+      return true;
+  return false;
+}
+
+std::string GraphBuilder::whyNotIgnored(llvm::StringRef name) const {
+  if (name == "lm_head.weight") // tied: head() has looked at it
+    return "";
+  // Buffers that older libraries saved: frequencies, which follow from the config, and a version.
+  if (name.ends_with("rotary_emb.inv_freq") || name == prefix + "version")
+    return "";
+  if (isOfAdapter(name))
+    return "belongs to an adapter, which changes what the model computes, and only plain weights "
+           "are read; merge the adapter into the weights (merge_and_unload in the PEFT library), "
+           "or "
+           "remove its tensors";
+  auto twin = [&](llvm::StringRef other) {
+    return "stands beside \"" + other.str() +
+           "\", and both could be meant; remove the one that is not";
+  };
+  for (llvm::StringRef other : otherPrefixes)
+    if (name.starts_with(other))
+      if (std::string inUse = prefix + name.substr(other.size()).str(); used.contains(inUse))
+        return twin(inUse);
+  // "module." and the like: what frameworks put before the names of the model that they wrap.
+  for (llvm::StringRef rest = name.split('.').second; !rest.empty(); rest = rest.split('.').second)
+    if (!prefix.empty() && rest.starts_with(prefix) && used.contains(rest))
+      return twin(rest);
+  if (name.starts_with(prefix) || name.starts_with("lm_head."))
+    return "has no place in the " + modelType + " model that " + configPath +
+           " describes; correct the config, or remove the tensor";
+  return "";
+}
+
 void GraphBuilder::refuseUnused() {
   auto check = [&](llvm::StringRef name, llvm::StringRef file) {
-    if (used.contains(name) || name == "lm_head.weight") // stored beside a tied head by some
+    if (used.contains(name))
       return;
-    // Buffers that older libraries saved: frequencies, which follow from the config, and a version.
-    if (name.ends_with("rotary_emb.inv_freq") || name == prefix + "version")
-      return;
-    if (name.starts_with(prefix) || name.starts_with("lm_head."))
-      fail(file + ": tensor \"" + name + "\" has no place in the " + modelType + " model that " +
-           configPath + " describes; correct the config, or remove the tensor");
+    if (std::string why = whyNotIgnored(name); !why.empty())
+      fail(file + ": tensor \"" + name + "\" " + why);
   };
   for (const TensorInfo &tensor : checkpoint->tensors())
     check(tensor.name, tensor.file);

@@ -28,6 +28,8 @@ public:
   void choosePrefix(llvm::ArrayRef<llvm::StringRef> candidates, llvm::StringRef probe);
   /// `name` without the prefix: for tensors beside the backbone.
   mlir::Value absoluteWeight(llvm::StringRef name, llvm::ArrayRef<Dim> shape);
+  /// The matrix of the logits: the embedding EMBED.weight if `tied`, or else lm_head.weight.
+  mlir::Value head(bool tied, const llvm::Twine &embed, llvm::ArrayRef<Dim> shape);
   /// A tensor of the checkpoint, which must have this shape.
   mlir::Value weight(const llvm::Twine &name, llvm::ArrayRef<Dim> shape);
 
@@ -51,18 +53,22 @@ public:
                     llvm::function_ref<mlir::Value(mlir::Value)> body);
 
   /// Returns `logits` from the function and gives the module away. Refuses what the checkpoint
-  /// holds under the prefix, or beside the head, and the graph did not use: the config would then
-  /// describe another model than the weights.
+  /// holds and the graph did not use where it would change the model: tensors under the prefix or
+  /// beside the head, second copies of what is used under another prefix, and adapters. Others, a
+  /// classifier's or a second model's, are passed over.
   llvm::Expected<mlir::OwningOpRef<mlir::ModuleOp>> finish(mlir::Value logits);
 
 private:
   void fail(const llvm::Twine &what);
   void refuseUnused();
+  /// Why a tensor that the graph did not use may not be passed over; "" if it may.
+  std::string whyNotIgnored(llvm::StringRef name) const;
   /// The element type to declare; reports what is wrong with the tensor.
   mlir::Type checkTensor(llvm::StringRef name, llvm::ArrayRef<Dim> shape);
 
   const Checkpoint *checkpoint; // null without one
   std::string modelType, configPath, prefix, error;
+  llvm::SmallVector<std::string> otherPrefixes; // the candidates that were not chosen
   mlir::OwningOpRef<mlir::ModuleOp> module;
   mlir::OpBuilder builder;      // inside the function
   mlir::OpBuilder declarations; // before it

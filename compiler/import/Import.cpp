@@ -3,6 +3,7 @@
 #include "compiler/import/Family.h"
 #include "compiler/import/Files.h"
 #include "compiler/import/Json.h"
+#include "coppice/limits.h"
 #include "mlir/IR/Verifier.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
@@ -94,15 +95,20 @@ llvm::Expected<ImportedModel> importFrom(llvm::StringRef directory, llvm::String
   const Family *const *family = llvm::find_if(
       families(), [&](const Family *family) { return family->modelType == model.modelType; });
   if (family == families().end()) {
-    config.fail("model_type", (config.has("model_type") ? "is not supported" : "is missing") +
-                                  llvm::Twine("; supported are: ") +
-                                  llvm::join(supportedModelTypes(), ", ") +
-                                  nearestModelType(model.modelType));
+    std::string known = "; supported are: " + llvm::join(supportedModelTypes(), ", ") +
+                        nearestModelType(model.modelType);
+    if (config.has("model_type"))
+      config.fail("model_type", "is not supported" + known);
+    else
+      config.failMissing("model_type", known);
     return config.finish();
   }
 
   // Ids are checked against the vocabulary, which the family reads too; errors about it are its.
   int64_t vocab = config.size("vocab_size").size;
+  if (vocab > COPPICE_MAX_ID)
+    config.fail("vocab_size", "is beyond the " + llvm::Twine(COPPICE_MAX_ID) +
+                                  " tokens that an artifact can have");
   auto eos = config.tokenIds("eos_token_id", vocab);
   auto bos = config.tokenIds("bos_token_id", vocab);
   if (bos && bos->size() > 1)
@@ -151,9 +157,13 @@ llvm::Expected<ImportedModel> importModel(llvm::StringRef directory, const Check
       directory, joinPath(directory, "config.json"),
       [](llvm::StringRef name,
          llvm::StringRef path) -> llvm::Expected<std::optional<llvm::json::Value>> {
-        // Without a config.json the reader says so; the other file may be missing.
-        if (name != "config.json" && !fileExists(path))
-          return std::nullopt;
+        if (!fileExists(path)) {
+          if (name != "config.json") // the other file may be missing
+            return std::nullopt;
+          return llvm::createStringError(
+              llvm::Twine(path) + ": there is no such file beside the weights; it says what model "
+                                  "they are of: download the model's whole folder");
+        }
         return readJsonFile(path);
       },
       &checkpoint, context);

@@ -2,6 +2,7 @@
 // SmolLM. As Hugging Face's LlamaForCausalLM computes it.
 #include "compiler/import/Family.h"
 #include "compiler/import/Rope.h"
+#include "coppice/limits.h"
 
 using mlir::Value;
 
@@ -12,7 +13,7 @@ llvm::Error buildLlama(ConfigReader &config, GraphBuilder &graph, ImportedModel 
   Dim vocab = config.size("vocab_size");
   Dim hidden = config.size("hidden_size");
   Dim ffn = config.size("intermediate_size");
-  int64_t layers = config.integer("num_hidden_layers", 1, 100000);
+  int64_t layers = config.integer("num_hidden_layers", 1, COPPICE_MAX_LAYERS);
   int64_t heads = config.integer("num_attention_heads", 1, 65536);
   int64_t kvHeads = config.integer("num_key_value_heads", 1, 65536, heads);
   int64_t context = config.integer("max_position_embeddings", 1, INT32_MAX, 2048);
@@ -73,8 +74,7 @@ llvm::Error buildLlama(ConfigReader &config, GraphBuilder &graph, ImportedModel 
   }
 
   x = graph.rmsNorm(x, "norm", hidden, eps);
-  Value head = tied ? graph.weight("embed_tokens.weight", {vocab, hidden})
-                    : graph.absoluteWeight("lm_head.weight", {vocab, hidden});
+  Value head = graph.head(tied, "embed_tokens", {vocab, hidden});
   return graph.finish(graph.linear(x, head)).moveInto(model.module);
 }
 

@@ -1,5 +1,6 @@
 // OPT (Zhang et al., arXiv 2205.01068), as Hugging Face's OPTForCausalLM computes it.
 #include "compiler/import/Family.h"
+#include "coppice/limits.h"
 
 using mlir::Value;
 
@@ -15,7 +16,7 @@ llvm::Error buildOpt(ConfigReader &config, GraphBuilder &graph, ImportedModel &m
   Dim hidden = config.size("hidden_size");
   Dim embedding = config.size("word_embed_proj_dim", hidden);
   Dim ffn = config.size("ffn_dim");
-  int64_t layers = config.integer("num_hidden_layers", 1, 100000);
+  int64_t layers = config.integer("num_hidden_layers", 1, COPPICE_MAX_LAYERS);
   int64_t heads = config.integer("num_attention_heads", 1, 65536);
   int64_t context = config.integer("max_position_embeddings", 1, INT32_MAX - 2, 2048);
   bool normBefore = config.flag("do_layer_norm_before", true);
@@ -78,8 +79,7 @@ llvm::Error buildOpt(ConfigReader &config, GraphBuilder &graph, ImportedModel &m
     x = graph.layerNorm(x, "final_layer_norm", hidden, affine, layerNormEps);
   if (embedding.size != hidden.size)
     x = graph.linear(x, "project_out", embedding, hidden, /*bias=*/false);
-  Value head = tied ? graph.weight("embed_tokens.weight", {vocab, embedding})
-                    : graph.absoluteWeight("lm_head.weight", {vocab, embedding});
+  Value head = graph.head(tied, "embed_tokens", {vocab, embedding});
   return graph.finish(graph.linear(x, head)).moveInto(model.module);
 }
 

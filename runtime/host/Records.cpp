@@ -2,6 +2,7 @@
 #include "runtime/host/Records.h"
 #include "coppice/artifact_prefix.h"
 #include "coppice/kernel_abi.h"
+#include "coppice/limits.h"
 
 namespace coppice::runtime {
 
@@ -32,8 +33,8 @@ bool NumberReader::readFrom(uint32_t base, uint32_t &number) {
   return true;
 }
 
-/// Layers are -1 to 32767.
-static bool validLayer(uint32_t layer) { return layer + 1 <= 0x8000u; }
+/// -1, or the number of a layer.
+static bool validLayer(uint32_t layer) { return layer + 1 <= COPPICE_MAX_LAYERS; }
 
 bool StageReader::next(StageRecord &stage) {
   if (wrong || numbers.atEnd())

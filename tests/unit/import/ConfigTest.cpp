@@ -25,7 +25,8 @@ TEST(Config, ChecksIntegers) {
   EXPECT_HOLDS(errorOf(R"({"n": "10"})", read), "is \"10\", which is not an integer");
   EXPECT_HOLDS(errorOf(R"({"n": 1.5})", read), "is 1.5, which is not an integer");
   EXPECT_EQ(errorOf("{}", read), "config.json: field \"n\" is missing");
-  EXPECT_EQ(errorOf(R"({"n": null})", read).find("config.json: field \"n\""), 0u);
+  EXPECT_EQ(errorOf(R"({"n": null})", read),
+            "config.json: field \"n\" is null, which is no value, and one is needed");
 }
 
 // An absent or null field takes its fallback.
@@ -38,6 +39,14 @@ TEST(Config, TakesFallbacks) {
                       EXPECT_EQ(c.text("d", "x"), "x");
                       EXPECT_EQ(c.size("e", Dim{7, "other"}).field, "other");
                     }),
+            "");
+}
+
+// None is false in Python: null where the library's default is true would be read otherwise there.
+TEST(Config, RefusesNullFlagsThatMeanAnotherThingToTheLibrary) {
+  EXPECT_HOLDS(errorOf(R"({"x": null})", [](ConfigReader &c) { c.flag("x", true); }),
+               "field \"x\" is null, which Hugging Face reads as false");
+  EXPECT_EQ(errorOf(R"({"x": null})", [](ConfigReader &c) { EXPECT_FALSE(c.flag("x", false)); }),
             "");
 }
 
@@ -68,8 +77,13 @@ TEST(Config, ReadsTokenIds) {
                     }),
             "");
   auto read = [](ConfigReader &c) { c.tokenIds("x", 4); };
-  for (const char *text : {R"({"x": 4})", R"({"x": -1})", R"({"x": ["a"]})", R"({"x": {}})"})
-    EXPECT_HOLDS(errorOf(text, read), "other than token ids from 0 to 3");
+  for (const char *value : {"4", "-1", "\"a\"", "{}"})
+    EXPECT_EQ(errorOf("{\"x\": " + std::string(value) + "}", read),
+              "config.json: field \"x\" is " + std::string(value) +
+                  ", which is not a token id from 0 to 3");
+  EXPECT_EQ(errorOf(R"({"x": [1, 4]})", read),
+            "config.json: field \"x\" is [1,4], which holds 4, and each must be a token id from 0 "
+            "to 3");
 }
 
 // The first error is the one reported.

@@ -160,6 +160,40 @@ TEST_F(Import, RefusesTensorsWithoutAPlace) {
   EXPECT_HOLDS(errorOf(), "tensor \"model.layers.0.q.weight_scale\" has no place");
 }
 
+// What is not used and would change the model is refused wherever it stands: an adapter's tensors,
+// and a second copy under another prefix. What belongs to another part is passed over.
+TEST_F(Import, RefusesAdaptersAndSecondCopies) {
+  folder.write("config.json", std::string(llamaConfig) + ", \"tie_word_embeddings\": true}");
+  for (const char *name :
+       {"base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight",
+        "layers.0.self_attn.q_proj.lora_B.default.weight",
+        "model.layers.0.mlp.up_proj.lora_magnitude_vector", "extra.adapters.task.down.weight"}) {
+    writeWeights(llamaWeights().add(name, {2, 8}));
+    EXPECT_HOLDS(errorOf(), "tensor \"" + std::string(name) + "\" belongs to an adapter");
+  }
+  for (const char *before : {"", "module.", "a.b."}) {
+    std::string name =
+        before + std::string(*before ? "model." : "") + "layers.0.mlp.up_proj.weight";
+    writeWeights(llamaWeights().add(name, {6, 8}));
+    EXPECT_HOLDS(errorOf(),
+                 "tensor \"" + name + "\" stands beside \"model.layers.0.mlp.up_proj.weight\"");
+  }
+  for (const char *name : {"score.weight", "v_head.summary.weight", "norm_stats", "model",
+                           "vision.layers.0.mlp.up_proj.weight", "explora_x"}) {
+    writeWeights(llamaWeights().add(name, {2, 8}));
+    EXPECT_EQ(errorOf(), "") << name;
+  }
+}
+
+// A tied head may be stored beside the embedding; of another shape it is another model's.
+TEST_F(Import, ChecksAStoredTiedHead) {
+  folder.write("config.json", std::string(llamaConfig) + ", \"tie_word_embeddings\": true}");
+  writeWeights(llamaWeights().add("lm_head.weight", {11, 8}));
+  EXPECT_EQ(errorOf(), "");
+  writeWeights(llamaWeights().add("lm_head.weight", {11, 7}));
+  EXPECT_HOLDS(errorOf(), "tensor \"lm_head.weight\" has shape [11, 7], and ");
+}
+
 // A tensor that is missing, has another shape or a dtype that is not read.
 TEST_F(Import, RefusesTensorsThatDisagree) {
   folder.write("config.json", std::string(llamaConfig) + "}");

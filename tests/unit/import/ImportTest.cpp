@@ -45,12 +45,18 @@ TEST_F(Import, RefusesOtherModelTypes) {
                "\"model_type\" is \"mamba\", which is not supported; supported are: llama, opt");
   folder.write("config.json", "{}");
   EXPECT_HOLDS(errorOf(), "\"model_type\" is missing; supported are: llama, opt");
+  folder.write("config.json", R"({"model_type": null})");
+  EXPECT_HOLDS(errorOf(),
+               "\"model_type\" is null, which is no value, and one is needed; supported");
 }
 
 // config.json itself: missing, no object, broken, with a field that changes the model.
 TEST_F(Import, RefusesBrokenConfigs) {
   writeWeights(llamaWeights());
-  EXPECT_HOLDS(errorOf(), "config.json: cannot read it");
+  EXPECT_HOLDS(errorOf(), "config.json: there is no such file beside the weights");
+  ASSERT_FALSE(llvm::sys::fs::create_link(folder.path("config.json"), folder.path("config.json")));
+  EXPECT_HOLDS(errorOf(), "config.json: cannot read it: Too many levels of symbolic links");
+  ASSERT_FALSE(llvm::sys::fs::remove(folder.path("config.json")));
   folder.write("config.json", "");
   EXPECT_HOLDS(errorOf(), "config.json: the file is empty");
   folder.write("config.json", "3");
@@ -61,6 +67,34 @@ TEST_F(Import, RefusesBrokenConfigs) {
   EXPECT_HOLDS(errorOf(), "field \"sliding_window\" is 512");
   folder.write("config.json", std::string(llamaConfig) + ", \"new_trick\": true}");
   EXPECT_HOLDS(errorOf(), "field \"new_trick\" is true, which is not known");
+}
+
+// More layers or tokens than an artifact has numbers for are refused before any weight is looked
+// at.
+TEST_F(Import, RefusesWhatNoArtifactHolds) {
+  writeWeights(SafetensorsWriter().add("other", {1}));
+  auto with = [&](const char *vocab, const char *layers) {
+    folder.write("config.json", R"({"model_type": "opt", "hidden_size": 8, "ffn_dim": 6,
+      "num_attention_heads": 4, "vocab_size": )" +
+                                    std::string(vocab) + ", \"num_hidden_layers\": " + layers +
+                                    "}");
+    return errorOf();
+  };
+  EXPECT_HOLDS(with("11", "32768"), "embed_tokens.weight\" is missing");
+  EXPECT_HOLDS(with("11", "32769"),
+               "\"num_hidden_layers\" is 32769, which is not an integer from 1 "
+               "to 32768");
+  EXPECT_HOLDS(with("2147483631", "1"), "embed_tokens.weight\" is missing");
+  EXPECT_HOLDS(with("2147483632", "1"), "\"vocab_size\" is 2147483632, which is beyond the "
+                                        "2147483631 tokens");
+}
+
+// A file of no tensors at all: the error still names a place, the folder.
+TEST_F(Import, NamesTheFolderOfAnEmptyCheckpoint) {
+  writeWeights(SafetensorsWriter());
+  folder.write("config.json", std::string(llamaConfig) + "}");
+  EXPECT_EQ(errorOf().find(folder.path() + ": tensor \"model.embed_tokens.weight\" is missing"), 0u)
+      << errorOf();
 }
 
 // Configs as published pass whole: what is missing then is the first tensor, not understanding.

@@ -1,0 +1,15 @@
+/* How large the numbers in an artifact may be: the only statement of it, for the compiler, which
+ * refuses a model beyond them, and the runtime, which refuses a file that says more. */
+#ifndef COPPICE_LIMITS_H
+#define COPPICE_LIMITS_H
+
+#include "coppice/kernel_abi.h"
+
+/* Vocabulary, token limit and context at most: tokens and positions are int32, and positions are
+ * rounded up to whole KV blocks. */
+#define COPPICE_MAX_ID (0x7fffffffu - COPPICE_KV_BLOCK)
+
+/* Layers at most: their numbers, with -1 for what lies outside of layers, are 0 to 32767. */
+#define COPPICE_MAX_LAYERS 0x8000u
+
+#endif /* COPPICE_LIMITS_H */
