@@ -12,7 +12,7 @@ import subprocess
 import tempfile
 import time
 
-import synthetic
+import against_plain
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 OPT = os.path.join(ROOT, "tests/models/opt-icl")
@@ -51,16 +51,33 @@ def compile_model(tools, model, output, *flags):
 
 
 def bench(tools, files, *flags):
-    return json.loads(run([tools["coppice-bench"], "--json", *flags, *files]))
+    rows = json.loads(run([*against_plain.WITH, tools["coppice-bench"], "--json", *flags, *files]))
+    for row in rows:
+        row["file"] = os.path.basename(row["file"])
+    return rows
+
+
+def synth(tools, folder, layers, hidden, ffn, heads, kv_heads, vocab, **more):
+    """A Llama of this shape with random float32 weights."""
+    config = {"model_type": "llama", "hidden_size": hidden, "intermediate_size": ffn,
+              "num_hidden_layers": layers, "num_attention_heads": heads,
+              "num_key_value_heads": kv_heads, "vocab_size": vocab,
+              "max_position_embeddings": 2048, "rms_norm_eps": 1e-5, "rope_theta": 10000.0,
+              "tie_word_embeddings": True, **more}
+    with open(folder + ".json", "w", encoding="utf-8") as file:
+        json.dump(config, file)
+    run([tools["coppice"], "synth", "--shape", folder + ".json", "-o", folder, "--dtype", "f32",
+         "--quiet"])
 
 
 def machine():
-    """What the figures were taken on, in words."""
+    """What the figures were taken on, in words, and how."""
     with open("/proc/cpuinfo") as file:
         model = next((line.split(":")[1].strip() for line in file if line.startswith("model name")),
                      "unknown processor")
     compiler = run(["clang++-19", "--version"]).splitlines()[0]
-    return {"processor": model, "cores": os.cpu_count(), "compiler": compiler}
+    return {"processor": model, "cores": os.cpu_count(), "compiler": compiler,
+            "with": " ".join(against_plain.WITH)}
 
 
 def build(tools, scratch):
@@ -80,7 +97,8 @@ def build(tools, scratch):
 def compiling(tools, scratch):
     """Compile time and peak memory, for checkpoints from small to large."""
     large = os.path.join(scratch, "large")
-    synthetic.write(large, layers=4, hidden=2048, ffn=5632, heads=32, kv_heads=4, vocab=4096)
+    if not os.path.isdir(large):
+        synth(tools, large, layers=4, hidden=2048, ffn=5632, heads=32, kv_heads=4, vocab=4096)
     rows = []
     for name, model in (("opt-icl, float16", OPT), ("2048x5632, 4 layers, float32", large)):
         times, memory = [], []
@@ -155,7 +173,7 @@ def speed(tools, scratch):
     """Decoding whole, masked and pruned against the bytes left; float32 against a plain read."""
     large = os.path.join(scratch, "large")
     if not os.path.isdir(large):
-        synthetic.write(large, layers=4, hidden=2048, ffn=5632, heads=32, kv_heads=4, vocab=4096)
+        synth(tools, large, layers=4, hidden=2048, ffn=5632, heads=32, kv_heads=4, vocab=4096)
     files = [compile_model(tools, large, os.path.join(scratch, "whole.coppice"))]
     for percent in (30, 50, 70):
         plan = os.path.join(scratch, f"cut-{percent}.json")
@@ -177,7 +195,7 @@ def bandwidth(tools, scratch):
                         ("4096x11008", {"hidden": 4096, "ffn": 11008, "heads": 32,
                                         "kv_heads": 32})):
         folder = os.path.join(scratch, "shape")
-        synthetic.write(folder, layers=1 if shape["hidden"] > 2048 else 4, vocab=1024, **shape)
+        synth(tools, folder, layers=1 if shape["hidden"] > 2048 else 4, vocab=1024, **shape)
         for form in ("f32", "f16"):
             artifact = compile_model(tools, folder, os.path.join(scratch, "shape.coppice"),
                                      "--weights", form)
@@ -199,6 +217,64 @@ def small(tools, scratch):
                           "9")}
 
 
+def plain(tools, scratch):
+    """The small model against plain C loops; float32, and int8 in the same words."""
+    if not os.path.isdir(STORIES):
+        raise FileNotFoundError(STORIES)
+    artifacts = [compile_model(tools, STORIES, os.path.join(scratch, f"stories-{form}.coppice"),
+                               "--weights", form) for form in ("f32", "i8")]
+    program = against_plain.Plain(STORIES, scratch, "cc")
+    against_plain.check(program, artifacts[:1], tools["coppice-run"],
+                        os.path.join(STORIES, "golden/dense.safetensors"))
+    steps = json.loads(run([*against_plain.WITH, tools["coppice-kernel-bench"],
+                            "--benchmark_filter=step/", "--benchmark_format=json"]))
+    return {"rows": against_plain.compare(program, tools["coppice-bench"], artifacts, 9),
+            "compiler": run(["cc", "--version"]).splitlines()[0],
+            "stages": bench(tools, artifacts, "--stages", "--prompt", "128", "--decode", "256"),
+            "ns_per_stage": {each["name"].split("/")[1]: each["ns_per_stage"]
+                             for each in steps["benchmarks"]}}
+
+
+def llama(tools, scratch):
+    """The synthetic checkpoint of 1.1B parameters, kept for the sections that follow."""
+    folder = os.path.join(scratch, "llama-1.1b")
+    if not os.path.isdir(folder):
+        run([tools["coppice"], "synth", "--shape", "llama-1.1b", "-o", folder, "--quiet"])
+    return folder
+
+
+def llama_artifact(tools, scratch, form):
+    output = os.path.join(scratch, f"llama-{form}.coppice")
+    if not os.path.exists(output):
+        compile_model(tools, llama(tools, scratch), output, "--weights", form, "--kv", "bf16",
+                      "--context", "4352")
+    return output
+
+
+def shape(tools, scratch):
+    """1.1B parameters in each format: prefill, decoding at several contexts, and where time goes."""
+    files = [llama_artifact(tools, scratch, form) for form in ("i4", "i8", "f16")]
+    return {"rows": bench(tools, files, "--threads", "1,2", "--prompt", "32,128,512", "--context",
+                          "0,128,512,4096", "--decode", "16", "--rounds", "5", "--stages")}
+
+
+def llama_cpp(tools, scratch):
+    """The same shape against llama.cpp, where a virtual environment with it is named."""
+    venv = os.environ.get("COPPICE_LLAMA_CPP", "COPPICE_LLAMA_CPP, a virtual environment")
+    python = os.path.join(venv, "bin/python")
+    if not os.path.exists(python):
+        raise FileNotFoundError(python)
+    results = []
+    for form, kind in (("i4", "Q4_0"), ("i8", "Q8_0")):
+        results.append(json.loads(run(
+            [*against_plain.WITH, python, os.path.join(ROOT, "tests/bench/against_llama_cpp.py"),
+             "run", "--bench", tools["coppice-bench"], "--artifact",
+             llama_artifact(tools, scratch, form), "--checkpoint", llama(tools, scratch), "--type",
+             kind, "--scratch", os.path.join(scratch, "gguf")])))
+        results[-1]["weights"] = form
+    return {"results": results}
+
+
 def runtime(tools, scratch):
     """Bytes of machine code in the runtime library."""
     text = {}
@@ -210,7 +286,8 @@ def runtime(tools, scratch):
 
 
 SECTIONS = {"build": build, "compiling": compiling, "sizes": sizes, "speed": speed,
-            "bandwidth": bandwidth, "small": small, "runtime": runtime}
+            "bandwidth": bandwidth, "small": small, "plain": plain, "shape": shape,
+            "llama_cpp": llama_cpp, "runtime": runtime}
 
 
 def measure(names, tools):

@@ -21,7 +21,10 @@ def megabytes(count):
 
 def where(section):
     machine = section["machine"]
-    return f"On {machine['cores']} cores of: {machine['processor']}. {machine['compiler']}."
+    text = f"On {machine['cores']} cores of: {machine['processor']}. {machine['compiler']}."
+    if machine.get("with"):
+        text += f" The machine had other work: measured with `{machine['with']}`."
+    return text
 
 
 def build(section):
@@ -103,6 +106,87 @@ def small(section):
               rows), where(section)))
 
 
+def stages(row, which):
+    """Kinds of stages of one row, longest first, those above a hundredth."""
+    kinds = sorted(row[which].items(), key=lambda kind: -kind[1]["seconds"])
+    total = sum(kind["seconds"] for _, kind in kinds)
+    return [[name, str(kind["stages"]), f"{kind['seconds'] * 1e6:,.1f}",
+             f"{kind['seconds'] / total:.3f}"]
+            for name, kind in kinds if kind["seconds"] > total / 100]
+
+
+def plain(section):
+    rows = [[row["artifact"].replace(".coppice", ""), f"{row['ours']:,.0f}",
+             f"{row['theirs']['O3']:,.0f}", f"{row['theirs']['Ofast']:,.0f}",
+             f"{row['ratio']['O3']:.2f}", f"{row['ratio']['Ofast']:.2f}"]
+            for row in section["rows"]]
+    parts = ["## Against plain C loops (`plain`)",
+             "stories260k, one thread, 256 tokens decoded after 128: tests/bench/plain_llama.c built "
+             f"with -O3 and with -Ofast, both -march=native, by {section['compiler']}; 9 alternating "
+             "pairs. The float32 artifact and both programs continue a prompt with exactly the same "
+             "tokens.",
+             table(["artifact", "tokens/s", "-O3", "-Ofast", "over -O3", "over -Ofast"], rows)]
+    each = section["ns_per_stage"]
+    parts.append(f"A stage whose kernel does nothing takes {each['1']:.1f} ns with one thread, and "
+                 f"{each['2']:.0f} ns with two that meet after it. Where the time of a token goes:")
+    for row in section["stages"]:
+        parts.append(row["file"].replace(".coppice", "") + ":")
+        parts.append(table(["kernel", "stages", "us", "share"], stages(row, "decode_stages")))
+    return "\n\n".join((*parts, where(section)))
+
+
+def shape(section):
+    parts = ["## 1.1B parameters (`shape`)",
+             "`coppice synth --shape llama-1.1b`, KV cache in bf16. *Of stream*: weights "
+             "alone, and with the KV cache, over a plain read in the same rounds by as many threads. "
+             "*Of peak*: a prefill's multiplications over a loop of nothing else, int8 dot products "
+             "for i4 and i8, float32 multiply-adds for f16. Medians of the rounds."]
+    for row in section["rows"]:
+        row["title"] = row["file"].replace(".coppice", "") + f", {row['threads']} thread" + \
+            ("s" if row["threads"] > 1 else "")
+    lines = []
+    for row in section["rows"]:
+        for each in row["prefill"]:
+            share = each["of_fma"] if "f16" in row["file"] else each["of_vnni"]
+            lines.append([row["title"], str(each["tokens"]), f"{each['tokens_per_second']:.1f}",
+                          f"{share:.3f}"])
+    parts.append(table(["prefill of", "tokens", "tokens/s", "of peak"], lines))
+    lines = []
+    for row in section["rows"]:
+        for each in row["decode"]:
+            lines.append([row["title"], str(each["context"]), f"{each['tokens_per_second']:.2f}",
+                          f"{each['weight_bytes_per_second'] / 1e9:.1f}",
+                          f"{each['kv_bytes_per_second'] / 1e9:.2f}", f"{each['of_stream']:.3f}",
+                          f"{each['of_stream_with_kv']:.3f}"])
+    parts.append(table(["decoding", "after", "tokens/s", "weights GB/s", "KV GB/s", "of stream",
+                        "with KV"], lines))
+    for row in section["rows"]:
+        if row["threads"] == 1:
+            parts.append(f"{row['title']}, a token after {row['decode'][-1]['context']}:")
+            parts.append(table(["kernel", "stages", "us", "share"], stages(row, "decode_stages")))
+            parts.append(f"{row['title']}, prefill of {row['prefill'][-1]['tokens']}:")
+            parts.append(table(["kernel", "stages", "us", "share"], stages(row, "prefill_stages")))
+    return "\n\n".join((*parts, where(section)))
+
+
+def llama_cpp(section):
+    first = section["results"][0]
+    parts = ["## Against llama.cpp (`llama_cpp`)",
+             f"The same 1.1B shape in llama-cpp-python {first['version']}, built from source for this "
+             "machine, quantized by its own tool, with its own defaults; "
+             f"{first['pairs']} alternating pairs, the ratio taken within each. Its Q4_0 keeps the "
+             "output head in 6 bits."]
+    for result in section["results"]:
+        rows = [[row["measured"], str(row["threads"]), f"{row['ours']:.1f}",
+                 f"{row['theirs']:.1f}", f"{row['ratio']:.2f}",
+                 f"{min(row['ratios']):.2f} to {max(row['ratios']):.2f}"] for row in result["rows"]]
+        parts.append(f"{result['weights']} ({result['artifact_bytes'] / 1e6:,.0f} MB) against "
+                     f"{result['type']} ({result['gguf_bytes'] / 1e6:,.0f} MB):")
+        parts.append(table(["measured", "threads", "tokens/s", "llama.cpp", "ratio", "of the pairs"],
+                           rows))
+    return "\n\n".join((*parts, where(section)))
+
+
 def runtime(section):
     return "\n\n".join((
         "## The runtime (`runtime`)",
@@ -115,6 +199,7 @@ def render(figures):
     parts = [INTRO.strip()]
     for name, write in (("build", build), ("compiling", compiling), ("sizes", sizes),
                         ("speed", speed), ("bandwidth", bandwidth), ("small", small),
+                        ("plain", plain), ("shape", shape), ("llama_cpp", llama_cpp),
                         ("runtime", runtime)):
         if name in figures:
             parts.append(write(figures[name]))

@@ -1,9 +1,10 @@
 """Measures the project's figures and writes docs/figures.md from them.
 
 Usage: run.py --build BUILD [SECTION ...]    sections: build compiling sizes speed bandwidth small
-                                             runtime; without any, all of them
+                                             plain shape llama_cpp runtime; without any, all of them
 What was measured is kept in docs/figures.json; a section that is not measured anew keeps its
-figures. `--page` writes the page from the kept figures alone.
+figures. `--page` writes the page from the kept figures alone. docs/benchmarks.md says what
+COPPICE_BENCH_WITH and COPPICE_LLAMA_CPP do.
 """
 
 import argparse
@@ -32,16 +33,10 @@ def main():
             figures = json.load(file)
     if not options.page:
         folder = os.path.abspath(options.build)
-        tools = {name: os.path.join(folder, "bin", name) for name in ("coppice", "coppice-bench")}
+        tools = {name: os.path.join(folder, "bin", name)
+                 for name in ("coppice", "coppice-bench", "coppice-run", "coppice-kernel-bench")}
         tools["runtime"] = os.path.join(folder, "lib/libcoppice_runtime.a")
         figures.update(measure(options.section or list(SECTIONS), tools))
-        for row in figures.get("small", {}).get("rows", []):
-            row["file"] = os.path.basename(row["file"])
-        for rows in figures.get("speed", {}).get("rows", {}).values():
-            for row in rows:
-                row["file"] = os.path.basename(row["file"])
-        for row in figures.get("bandwidth", {}).get("rows", []):
-            row.pop("file", None)
         with open(DATA, "w") as file:
             json.dump(figures, file, indent=1, sort_keys=True)
             file.write("\n")
