@@ -1,5 +1,7 @@
 // See Arguments.h. Each option is one row of a table: its name and what takes its value.
 #include "tools/coppice-run/Arguments.h"
+#include "tools/Message.h"
+#include "tools/Suggest.h"
 #include <cerrno>
 #include <cstdarg>
 #include <cstdio>
@@ -23,7 +25,8 @@ examples:
       write the logits of every position, and generate nothing
 
 what to run:
-  -p TEXT             a prompt; "-" reads it from standard input. Special tokens may be spelled out
+  -p TEXT             a prompt, in UTF-8; "-" reads it from standard input, less one end of line at
+                      its end. Special tokens may be spelled out
   --tokens IDS        token ids with commas or spaces between them; "-" reads them from there
   -n N                tokens to generate at most (default 128; 0 with --logits). It ends earlier at
                       a stop token, which is not printed, and where the context is full
@@ -43,16 +46,22 @@ how to run:
   --context N         use at most N positions of the model's context
   --skip-weight-check do not compute the weights' checksum when loading
 
+  --version           the version
+
 exit code: 0 success, 1 an error in the input, 2 a wrong call
 )";
 
+// Longer than any context holds; without a bound, an endless input would take all memory.
+static constexpr size_t kMaxInputBytes = size_t(1) << 24;
+
 [[gnu::format(printf, 1, 2)]] static int wrongCall(const char *format, ...) {
-  std::fputs("error: ", stderr);
+  char text[4096];
   va_list args;
   va_start(args, format);
-  std::vfprintf(stderr, format, args);
+  std::vsnprintf(text, sizeof text, format, args);
   va_end(args);
-  std::fputs("; see coppice-run --help\n", stderr);
+  std::fprintf(stderr, "error: %s; see coppice-run --help\n",
+               coppice::tools::visible(text).c_str());
   return 2;
 }
 
@@ -69,31 +78,60 @@ static bool parse(const char *text, float &value) {
   return end != text && !*end;
 }
 
-/// Ids with commas, spaces or ends of lines between them.
+/// Ids with a comma, spaces or ends of lines between them. Two commas have an id missing between
+/// them, and so has one at either end.
 static bool parseTokens(const std::string &text, std::vector<int32_t> &tokens, std::string &bad) {
-  static const char kBetween[] = ", \t\r\n";
-  for (size_t at = 0; (at = text.find_first_not_of(kBetween, at)) != std::string::npos;) {
-    size_t end = std::min(text.find_first_of(kBetween, at), text.size());
+  static const char kSpace[] = " \t\r\n";
+  size_t at = text.find_first_not_of(kSpace);
+  while (at != std::string::npos) {
+    size_t end = std::min(text.find_first_of(", \t\r\n", at), text.size());
     bad = text.substr(at, end - at);
     uint64_t token;
     if (!parse(bad.c_str(), INT32_MAX, token))
       return false;
     tokens.push_back(int32_t(token));
-    at = end;
+    at = text.find_first_not_of(kSpace, end);
+    if (at == std::string::npos || text[at] != ',')
+      continue;
+    at = text.find_first_not_of(kSpace, at + 1);
+    bad.clear();
+    if (at == std::string::npos)
+      return false;
   }
   return true;
 }
 
+/// False, with a message, if it cannot be read, or has more than kMaxInputBytes.
 static bool readStandardInput(std::string &text) {
-  char buffer[1 << 16];
+  static char buffer[1 << 16];
   text.clear();
-  while (size_t bytes = std::fread(buffer, 1, sizeof buffer, stdin))
+  while (size_t bytes = std::fread(buffer, 1, sizeof buffer, stdin)) {
     text.append(buffer, bytes);
-  return !std::ferror(stdin);
+    if (text.size() <= kMaxInputBytes)
+      continue;
+    std::fprintf(stderr,
+                 "error: standard input has more than %zu bytes, and no context holds as many; "
+                 "give a shorter prompt\n",
+                 kMaxInputBytes);
+    return false;
+  }
+  if (!std::ferror(stdin))
+    return true;
+  std::fputs("error: cannot read standard input\n", stderr);
+  return false;
+}
+
+/// As a shell does for $(...), but once: what an editor or echo put behind the last word.
+static void dropOneLineEnd(std::string &text) {
+  if (text.empty() || text.back() != '\n')
+    return;
+  text.pop_back();
+  if (!text.empty() && text.back() == '\r')
+    text.pop_back();
 }
 
 int parseArguments(int argc, char **argv, Arguments &arguments) {
-  bool hasTokens = false;
+  bool hasTokens = false, hasLogits = false;
   std::string tokens;
   struct {
     const char *name;
@@ -112,7 +150,7 @@ int parseArguments(int argc, char **argv, Arguments &arguments) {
   } const options[] = {
       {"-p", nullptr, nullptr, &arguments.prompt, &arguments.hasPrompt, 0},
       {"--tokens", nullptr, nullptr, &tokens, &hasTokens, 0},
-      {"--logits", nullptr, nullptr, &arguments.logits, nullptr, 0},
+      {"--logits", nullptr, nullptr, &arguments.logits, &hasLogits, 0},
       {"-n", &arguments.count, nullptr, nullptr, &arguments.hasCount, INT32_MAX},
       {"--temperature", nullptr, &arguments.sampling.temperature, nullptr, nullptr, 0},
       {"--top-k", &arguments.sampling.top_k, nullptr, nullptr, nullptr, INT32_MAX},
@@ -126,12 +164,18 @@ int parseArguments(int argc, char **argv, Arguments &arguments) {
       std::fputs(kHelp, stdout);
       return 0;
     }
-    if (argument.empty() || argument[0] != '-') {
+    if (argument.empty())
+      return wrongCall("the name of the artifact is empty");
+    if (argument[0] != '-') {
       if (!arguments.file.empty())
         return wrongCall("one artifact at a time, not '%s' and '%s'", arguments.file.c_str(),
                          argv[i]);
       arguments.file = argument;
       continue;
+    }
+    if (argument == "--version") {
+      std::fputs("coppice-run " COPPICE_VERSION "\n", stdout);
+      return 0;
     }
     bool known = false;
     for (const auto &flag : flags)
@@ -172,8 +216,16 @@ int parseArguments(int argc, char **argv, Arguments &arguments) {
       if (!parse(value, UINT64_MAX, arguments.sampling.seed))
         return wrongCall("--seed takes a number from 0 to 18446744073709551615, not '%s'", value);
     }
-    if (!known)
-      return wrongCall("there is no option %s", name.c_str());
+    if (!known) {
+      std::vector<std::string> names = {"--seed", "--help", "--version"};
+      for (const auto &flag : flags)
+        names.push_back(flag.name);
+      for (const auto &option : options)
+        names.push_back(option.name);
+      return wrongCall("there is no option %s%s", name.c_str(),
+                       name == "--prompt" ? "; did you mean -p?"
+                                          : coppice::tools::didYouMean(name, names).c_str());
+    }
     if (equals == std::string::npos)
       ++i;
   }
@@ -182,18 +234,24 @@ int parseArguments(int argc, char **argv, Arguments &arguments) {
     return wrongCall("name an artifact");
   if (arguments.hasPrompt == hasTokens)
     return wrongCall(hasTokens ? "-p and --tokens exclude each other" : "give -p or --tokens");
-  coppice_sampler sampler;
-  if (coppice_sampler_init(&sampler, &arguments.sampling) != COPPICE_OK)
-    return wrongCall("--temperature %g and --top-p %g: the one is at least 0, the other more than "
-                     "0 and at most 1",
-                     double(arguments.sampling.temperature), double(arguments.sampling.top_p));
+  if (hasLogits && (arguments.logits.empty() || arguments.logits == "-"))
+    return wrongCall("--logits takes the name of a file, not '%s'", arguments.logits.c_str());
+  const float temperature = arguments.sampling.temperature, topP = arguments.sampling.top_p;
+  if (!(temperature >= 0 && temperature <= 3.4e38f)) // NaN neither
+    return wrongCall("--temperature takes a number of at least 0, not %g", double(temperature));
+  if (!(topP > 0 && topP <= 1))
+    return wrongCall("--top-p takes a number above 0 and of at most 1, not %g", double(topP));
   std::string &input = hasTokens ? tokens : arguments.prompt, bad;
-  if (input == "-" && !readStandardInput(input)) {
-    std::fputs("error: cannot read standard input\n", stderr);
-    return 1;
+  if (input == "-") {
+    if (!readStandardInput(input))
+      return 1;
+    if (arguments.hasPrompt)
+      dropOneLineEnd(input);
   }
   if (!parseTokens(tokens, arguments.tokens, bad))
-    return wrongCall("--tokens takes ids from 0 to %d, not '%s'", INT32_MAX, bad.c_str());
+    return bad.empty()
+               ? wrongCall("--tokens has a comma with no id beside it")
+               : wrongCall("--tokens takes ids from 0 to %d, not '%s'", INT32_MAX, bad.c_str());
   if (!arguments.logits.empty() && !arguments.hasCount)
     arguments.count = 0;
   return -1;

@@ -74,7 +74,8 @@ void printSpeed(const Run &run, uint32_t generated, double decodeSeconds, const 
   // The prompt's last logits gave the first token for nothing.
   if (generated > 1)
     std::fprintf(stderr, ", %.1f tokens/s", (generated - 1) / decodeSeconds);
-  std::fprintf(stderr, "; %u threads%s\n", coppice_engine_threads(run.engine.get()), why);
+  uint32_t threads = coppice_engine_threads(run.engine.get());
+  std::fprintf(stderr, "; %u thread%s%s\n", threads, threads == 1 ? "" : "s", why);
 }
 
 } // namespace

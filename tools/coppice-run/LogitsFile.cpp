@@ -1,12 +1,10 @@
-// Writes the logits of every token of the prompt as safetensors, step by step, into a file beside
-// the wanted one that takes its name when it is whole.
+// Writes the logits of every token of the prompt as safetensors, step by step, into a file that
+// appears when it is whole.
+#include "runtime/files/NewFile.h"
 #include "tools/coppice-run/Run.h"
 #include <algorithm>
 #include <atomic>
-#include <cerrno>
-#include <cstdio>
 #include <cstring>
-#include <fcntl.h>
 #include <unistd.h>
 
 namespace {
@@ -16,62 +14,15 @@ namespace {
 char partialName[4096];
 std::atomic<bool> hasPartial{false};
 
-void setPartial(const std::string &name) {
+void setPartial(const char *name) {
   hasPartial = false;
-  if (name.empty() || name.size() >= sizeof partialName)
+  size_t length = std::strlen(name);
+  if (length >= sizeof partialName)
     return;
-  std::memcpy(partialName, name.c_str(), name.size() + 1);
+  std::memcpy(partialName, name, length + 1);
   hasPartial = true;
 }
-
-/// A file that is there under its name only after commit().
-class File {
-public:
-  explicit File(const std::string &name) : name(name) {
-    // Another process's leftover may lie there: the next number is as good.
-    for (int i = 0; i < 100 && !stream; ++i) {
-      beside = name + ".part" + std::to_string(getpid()) + "-" + std::to_string(i);
-      setPartial(beside);
-      int descriptor = open(beside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-      if (descriptor >= 0)
-        stream = fdopen(descriptor, "wb");
-      else if (errno != EEXIST)
-        break;
-    }
-    if (!stream)
-      setPartial("");
-  }
-  ~File() {
-    if (!stream)
-      return;
-    std::fclose(stream);
-    unlink(beside.c_str());
-    setPartial("");
-  }
-  File(const File &) = delete;
-  File &operator=(const File &) = delete;
-
-  bool write(const void *data, size_t bytes) {
-    return stream && std::fwrite(data, 1, bytes, stream) == bytes;
-  }
-  bool commit() {
-    FILE *done = stream;
-    stream = nullptr;
-    if (!done)
-      return false;
-    bool placed = std::fclose(done) == 0 && std::rename(beside.c_str(), name.c_str()) == 0;
-    int error = errno;
-    if (!placed)
-      unlink(beside.c_str());
-    setPartial("");
-    errno = error;
-    return placed;
-  }
-
-private:
-  std::string name, beside;
-  FILE *stream = nullptr;
-};
+void clearPartial(const char *) { hasPartial = false; }
 
 std::string headerOf(uint64_t tokens, uint64_t vocabulary) {
   std::string rows = std::to_string(tokens), columns = std::to_string(vocabulary);
@@ -94,15 +45,24 @@ void removePartialFile() {
 
 bool prefillToFile(Run &run) {
   const std::string &name = run.arguments.logits;
-  File file(name);
-  auto failed = [&] {
-    char text[128];
-    return report("%s: cannot write: %s", name.c_str(), strerror_r(errno, text, sizeof text));
+  auto failed = [&](const std::string &why) {
+    return report("cannot write '%s': %s", name.c_str(), why.c_str());
+  };
+  if (coppice::isSameFile(name, run.arguments.file))
+    return failed("it is the artifact itself; name another file");
+  coppice::NewFile file({setPartial, clearPartial});
+  if (std::string why = file.create(name); !why.empty())
+    return failed(why);
+  uint64_t written = 0;
+  auto append = [&](const void *data, size_t bytes) {
+    std::string why = file.write(data, bytes, written);
+    written += bytes;
+    return why.empty() || failed(why);
   };
   uint32_t vocabulary = run.info.vocabulary, rows = coppice_engine_max_rows(run.engine.get());
   std::string header = headerOf(run.tokens.size(), vocabulary);
-  if (!file.write(header.data(), header.size()))
-    return failed();
+  if (!append(header.data(), header.size()))
+    return false;
   std::vector<float> logits(size_t(rows) * vocabulary);
   std::vector<coppice_token> step;
   for (size_t at = 0; at < run.tokens.size(); at += step.size()) {
@@ -115,12 +75,13 @@ bool prefillToFile(Run &run) {
     run.prefillSeconds += seconds() - start;
     if (status != COPPICE_OK)
       return report("cannot run the prompt: %s", coppice_status_text(status));
-    if (!file.write(logits.data(), step.size() * vocabulary * sizeof(float)))
-      return failed();
+    if (!append(logits.data(), step.size() * vocabulary * sizeof(float)))
+      return false;
     std::copy_n(logits.end() - vocabulary - long((rows - step.size()) * vocabulary), vocabulary,
                 run.logits.begin());
   }
-  if (!file.write(run.tokens.data(), run.tokens.size() * sizeof(int32_t)) || !file.commit())
-    return failed();
-  return true;
+  if (!append(run.tokens.data(), run.tokens.size() * sizeof(int32_t)))
+    return false;
+  std::string why = file.commit();
+  return why.empty() || failed(why);
 }

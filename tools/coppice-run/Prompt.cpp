@@ -5,6 +5,7 @@
 #include <cstdarg>
 #include <cstdio>
 #include <ctime>
+#include <sys/stat.h>
 
 // Rows a step takes while the prompt runs: enough to read each weight rarely, few enough for
 // caches.
@@ -44,8 +45,16 @@ static bool encodePrompt(Run &run) {
       run.tokens.resize(count);
       continue;
     }
-    if (status == COPPICE_BAD_TEXT)
-      return report("the prompt is not UTF-8, or too long: %zu bytes", prompt.size());
+    if (status == COPPICE_BAD_TEXT) {
+      size_t at = 0;
+      while (at < prompt.size() && coppice::tools::utf8Length(prompt, at))
+        at += coppice::tools::utf8Length(prompt, at);
+      if (at == prompt.size())
+        return report("the prompt is too long: %zu bytes; shorten it", at);
+      return report("the prompt is not UTF-8: byte %zu of %zu, 0x%02X, belongs to no character; "
+                    "convert it, with iconv -t UTF-8",
+                    at + 1, prompt.size(), unsigned(static_cast<unsigned char>(prompt[at])));
+    }
     if (status != COPPICE_OK)
       return report("cannot encode the prompt: %s", coppice_status_text(status));
     run.tokens.resize(count);
@@ -83,6 +92,11 @@ bool prepare(Run &run) {
   const Arguments &arguments = run.arguments;
   coppice_error error;
   coppice_open_options options = {arguments.skipWeightCheck};
+  struct stat status;
+  if (stat(arguments.file.c_str(), &status) == 0 && S_ISDIR(status.st_mode))
+    return report("%s: this is a folder, and an artifact is wanted; a model's folder is compiled "
+                  "first: coppice compile %s -o model.coppice",
+                  arguments.file.c_str(), arguments.file.c_str());
   coppice_model *model = nullptr;
   if (coppice_model_open(arguments.file.c_str(), &options, &model, &error) != COPPICE_OK)
     return report("%s", error.message);
