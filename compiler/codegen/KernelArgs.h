@@ -21,18 +21,19 @@ constexpr uint32_t kPanelRows = 32;
 // [groups], a group is words [ceil(columns / pack)][rows of the panel] of 32 bits, then [rows] f16
 // scales; row layout is the same with panels of one row. i8: pack 4, byte b of word j is
 // code[4j+b] + 128. i4: pack 8, byte b of word j holds code[8j+b] + 8 in its low and
-// code[8j+4+b] + 8 in its high half. Codes are within -127..127 and -8..7; columns that do not exist
-// have code 0. A weight is code * scale.
+// code[8j+4+b] + 8 in its high half. Codes are within -127..127 and -8..7; columns that do not
+// exist have code 0. A weight is code * scale.
 constexpr uint32_t kGroup = 32;
 
 // Quantized activations for zero point z, `width` values a row: ceil(width / 32) groups of
-// kQuantizedGroup bytes, each 32 signed codes (0 beyond the width), scale (f32), start = -z * sum of
-// the codes (i32). Rows lie roundUp(40 * groups, 64) bytes apart.
+// kQuantizedGroup bytes, each 32 signed codes (0 beyond the width), scale (f32), start = -z * sum
+// of the codes (i32). Rows lie roundUp(40 * groups, 64) bytes apart.
 constexpr uint32_t kQuantizedGroup = 40;
 
 // out[r] = table[id(r) + offset]; id is the row's token, or its position.      [rows]
-// embed_rows_{f32,f16,bf16,i8,i4}: table [vocab][width]; embed_panel_*: the panel layout, K = width.
-// An id outside [0, extent - offset) is never passed: the runtime checks tokens and positions.
+// embed_rows_{f32,f16,bf16,i8,i4}: table [vocab][width]; embed_panel_*: the panel layout, K =
+// width. An id outside [0, extent - offset) is never passed: the runtime checks tokens and
+// positions.
 struct Embed {
   enum : uint32_t { set, out, table, extent, width, offset, usePosition, count };
 };
@@ -60,14 +61,21 @@ struct RopeTable {
 struct Rope {
   enum : uint32_t { set, in, out, table, heads, headDim, pairs, count };
 };
-// kv_write: puts key and value rows into the session's cache.                  [rows * kvHeads]
-// A layer's part of a cache of C positions starts at kvOffset * C floats. KV head g there: keys at
-// g * 2 * headDim * C floats as [C/16][headDim][16], then values as [C][headDim]. f32.
+// KV cache. A layer's part of a cache of C positions starts kvOffset * C bytes in. There lie the KV
+// heads, B * C bytes each, and in a head the blocks of 16 positions, 16 * B bytes each: values
+// [16][headDim], keys [headDim][16], and for i8 scales of the 16 keys, then of the 16 values (f32).
+// B is 8 * headDim for f32, 4 * headDim for bf16, 2 * headDim + 8 for i8. Values come first, so
+// that vectors of 16 may be loaded from any place in them.
+//
+// kv_write_{f32,bf16,i8}: puts key and value rows into the session's cache.    [rows * kvHeads]
+// bf16: rounded to nearest even. i8: scale = max |x| / 127, code = round_half_even(x * (127 /
+// max)), both 0 where max |x| is below 2^-100; a head that is not finite gets the scale NaN.
 struct KvWrite {
   enum : uint32_t { set, key, value, kvOffset, kvHeads, headDim, count };
 };
-// attention: one query row and head per item, item = row * heads + head.       [rows * heads]
-// kvMap: weight offset of a uint32 [heads], query head to KV head.
+// attention_{f32,bf16,i8}: all query heads of a KV head, item = kvHead * rows + row. [rows *
+// kvHeads] kvMap: weight offset of uint32 bounds [kvHeads + 1] and heads [bounds[kvHeads]]: KV head
+// g is read by the query heads heads[bounds[g]] up to heads[bounds[g + 1] - 1].
 struct Attention {
   enum : uint32_t { set, query, out, kvOffset, heads, kvHeads, headDim, kvMap, scale, count };
 };

@@ -316,17 +316,38 @@ Value KernelBuilder::loadWeightRow(Value base, Value index, Value live) {
   return live ? loadTail(address, live) : load(lanesOf(f32, kLanes), address);
 }
 
-KvPlace::KvPlace(KernelBuilder &k, Value set, Value row, Value kvOffset, Value kvHead,
-                 Value headDim) {
+//===-- KV cache ---------------------------------------------------------------------------===//
+
+unsigned coppice::kvBytes(KvFormat format) {
+  return format == KvFormat::F32 ? 4 : format == KvFormat::BF16 ? 2 : 1;
+}
+
+Type coppice::kvElement(KernelBuilder &k, KvFormat format) {
+  return format == KvFormat::F32 ? k.f32 : k.getIntegerType(8 * kvBytes(format));
+}
+
+Value coppice::loadKv(KernelBuilder &k, KvFormat format, Value address, unsigned lanes) {
+  if (format == KvFormat::F32)
+    return loadWeights(k, WeightType::F32, address, lanes, /*aligned=*/false);
+  if (format == KvFormat::BF16)
+    return loadWeights(k, WeightType::BF16, address, lanes, /*aligned=*/false);
+  Value codes = k.load(k.lanesOf(k.getI8Type(), lanes), address, 1);
+  Value wide = k.create<arith::ExtSIOp>(k.lanesOf(k.i32, lanes), codes);
+  return k.create<arith::SIToFPOp>(k.lanesOf(k.f32, lanes), wide);
+}
+
+KvPlace::KvPlace(KernelBuilder &k, KvFormat format, Value set, Value row, Value kvOffset,
+                 Value kvHead, Value headDim) {
   Value entry = k.rowEntry(set, row);
   Value cache = k.load(k.ptr, k.at(entry, int64_t(offsetof(coppice_row, kv))), 8);
   Value capacity = k.load(k.i64, k.at(entry, int64_t(offsetof(coppice_row, kv_capacity))), 8);
   Value at = k.load(k.i32, k.at(entry, int64_t(offsetof(coppice_row, position))));
   position = k.create<arith::ExtSIOp>(k.i64, at);
-  // Per position a head takes headDim floats of keys and as many of values.
-  Value before = k.add(kvOffset, k.mul(kvHead, k.mul(headDim, k.i64c(2))));
-  keys = k.element(cache, k.mul(before, capacity), k.f32);
-  values = k.element(keys, k.mul(headDim, capacity), k.f32);
+  keys = k.mul(headDim, k.i64c(COPPICE_KV_BLOCK * kvBytes(format)));
+  scales = k.mul(keys, k.i64c(2));
+  blockBytes = format == KvFormat::I8 ? k.add(scales, k.i64c(2 * COPPICE_KV_BLOCK * 4)) : scales;
+  Value perPosition = k.udiv(blockBytes, COPPICE_KV_BLOCK);
+  blocks = k.at(cache, k.mul(k.add(kvOffset, k.mul(kvHead, perPosition)), capacity));
 }
 
 //===-- Weights ----------------------------------------------------------------------------===//

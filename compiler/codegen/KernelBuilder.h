@@ -123,14 +123,23 @@ private:
   mlir::LLVM::LLVMFuncOp function;
 };
 
-/// Where a row's token lies in its session's cache, for one KV head of one layer.
+enum class KvFormat { F32, BF16, I8 };
+
+/// Where a row's token and one KV head of one layer lie in the session's cache (KernelArgs.h).
 struct KvPlace {
-  KvPlace(KernelBuilder &k, mlir::Value set, mlir::Value row, mlir::Value kvOffset,
+  KvPlace(KernelBuilder &k, KvFormat format, mlir::Value set, mlir::Value row, mlir::Value kvOffset,
           mlir::Value kvHead, mlir::Value headDim);
-  mlir::Value position; // i64
-  mlir::Value keys;     // [capacity / 16][headDim][16]
-  mlir::Value values;   // [capacity][headDim]
+  mlir::Value position;   // i64
+  mlir::Value blocks;     // address of the head's first block
+  mlir::Value blockBytes; // of a block of 16 positions, i64
+  mlir::Value keys;       // where keys start in a block, in bytes; values start at 0
+  mlir::Value scales;     // i8: where the scales of 16 keys start in a block; values' follow
 };
+
+/// Bytes of an element of the cache, its type in kernels, and `lanes` of them as f32 (exact).
+unsigned kvBytes(KvFormat format);
+mlir::Type kvElement(KernelBuilder &k, KvFormat format);
+mlir::Value loadKv(KernelBuilder &k, KvFormat format, mlir::Value address, unsigned lanes);
 
 /// Sizes of quantized weights: codes per word of 32 bits, what is added to a stored code, and bytes
 /// of one row's share of a whole group.

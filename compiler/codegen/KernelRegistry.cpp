@@ -51,8 +51,14 @@ static const std::map<std::string, Emitter, std::less<>> &registry() {
     all["quantize"] = kernels::quantize;
     all["rope_table"] = ropeTable;
     all["rope"] = rope;
-    all["kv_write"] = kvWrite;
-    all["attention"] = attention;
+    const std::pair<const char *, KvFormat> caches[] = {
+        {"f32", KvFormat::F32}, {"bf16", KvFormat::BF16}, {"i8", KvFormat::I8}};
+    for (auto [suffix, type] : caches) {
+      KvFormat t = type;
+      std::string name = suffix;
+      all["kv_write_" + name] = [t](KernelBuilder &k) { kvWrite(k, t); };
+      all["attention_" + name] = [t](KernelBuilder &k) { attention(k, t); };
+    }
     all["add"] = [](KernelBuilder &k) { binary(k, BinaryKind::Add); };
     all["mul"] = [](KernelBuilder &k) { binary(k, BinaryKind::Mul); };
     all["select"] = kernels::select;

@@ -17,12 +17,9 @@ static Value lessThan(KernelBuilder &k, Value a, Value b) {
   return k.create<arith::CmpFOp>(arith::CmpFPredicate::OLT, a, b);
 }
 
-Value math::exp(KernelBuilder &k, Value x) {
-  Type type = x.getType(), ints = k.like(k.i32, x);
-  auto c = [&](double value) { return k.constant(type, value); };
-  // Beyond these the result is 0 or +inf anyway. A NaN passes both comparisons unchanged.
-  x = k.select(lessThan(k, x, c(-105)), c(-105), x);
-  x = k.select(lessThan(k, c(89), x), c(89), x);
+/// e^x as mantissa * 2^n, x within the floats' exponents. The second is the integer n + 0x4b400000.
+static std::pair<Value, Value> splitExp(KernelBuilder &k, Value x) {
+  auto c = [&](double value) { return k.constant(x.getType(), value); };
   // x = n ln 2 + r. Adding 1.5 * 2^23 leaves the rounded n in the low bits of the sum, so that no
   // conversion to integer is needed, which would be undefined for NaN.
   Value magic = c(12582912.0);
@@ -35,14 +32,34 @@ Value math::exp(KernelBuilder &k, Value x) {
                        {0.5, 0.166665770255979882, 0.041666554662050534, 0.0083631730745137109,
                         0.00139261761199355789});
   Value mantissa = k.add(c(1), k.fma(k.mul(r, r), q, r));
+  return {mantissa, k.bitcast(k.like(k.i32, x), shifted)};
+}
+
+Value math::exp(KernelBuilder &k, Value x) {
+  Type type = x.getType(), ints = k.like(k.i32, x);
+  auto c = [&](double value) { return k.constant(type, value); };
+  // Beyond these the result is 0 or +inf anyway. A NaN passes both comparisons unchanged.
+  x = k.select(lessThan(k, x, c(-105)), c(-105), x);
+  x = k.select(lessThan(k, c(89), x), c(89), x);
+  auto [mantissa, shifted] = splitExp(k, x);
   // 2^n in two factors: n alone leaves the range of exponents at both ends.
-  Value exponent = k.sub(k.bitcast(ints, shifted), k.intConstant(ints, 0x4b400000));
+  Value exponent = k.sub(shifted, k.intConstant(ints, 0x4b400000));
   Value half = k.create<arith::ShRSIOp>(exponent, k.intConstant(ints, 1));
   auto powerOfTwo = [&](Value e) {
     Value biased = k.add(e, k.intConstant(ints, 127));
     return k.bitcast(type, k.create<arith::ShLIOp>(biased, k.intConstant(ints, 23)));
   };
   return k.mul(k.mul(mantissa, powerOfTwo(half)), powerOfTwo(k.sub(exponent, half)));
+}
+
+Value math::expOfNegative(KernelBuilder &k, Value x) {
+  Type type = x.getType(), ints = k.like(k.i32, x);
+  auto [mantissa, shifted] = splitExp(k, x);
+  // 0x4b400000 shifted left by 23 is 0: what is left is n as an exponent.
+  Value exponent = k.create<arith::ShLIOp>(shifted, k.intConstant(ints, 23));
+  Value power = k.bitcast(type, k.add(exponent, k.intConstant(ints, 0x3f800000)));
+  Value result = k.mul(mantissa, power);
+  return k.select(lessThan(k, x, k.constant(type, -87)), k.constant(type, 0), result);
 }
 
 math::SinCos math::sinCos(KernelBuilder &k, Value angle) {

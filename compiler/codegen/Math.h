@@ -8,6 +8,9 @@ namespace coppice::math {
 /// e^x within 1.1 ulp, subnormal results included; overflow is +inf, NaN stays NaN.
 mlir::Value exp(KernelBuilder &k, mlir::Value x);
 
+/// e^x of x <= 0 within 1.1 ulp, and 0 below -87; NaN stays NaN. Shorter than exp().
+mlir::Value expOfNegative(KernelBuilder &k, mlir::Value x);
+
 struct SinCos {
   mlir::Value sin, cos;
 };

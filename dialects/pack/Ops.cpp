@@ -1,5 +1,6 @@
 // Verifiers of the pack ops: widths, row sets and weight shapes agree with what the kernels read.
 #include "dialects/pack/Pack.h"
+#include "llvm/ADT/BitVector.h"
 
 using namespace mlir;
 
@@ -47,7 +48,7 @@ LogicalResult StepOp::verifyRegions() {
     return emitOpError() << "has an arena of " << *getArena()
                          << " bytes per row, not a multiple of 64";
   if (getKv() && int64_t(*getKv()) < 0)
-    return emitOpError() << "has a cache of " << int64_t(*getKv()) << " floats per position";
+    return emitOpError() << "has a cache of " << int64_t(*getKv()) << " bytes per position";
   return success();
 }
 
@@ -117,8 +118,7 @@ LogicalResult LinearOp::verify() {
     return emitOpError() << "cannot take " << getInput().getType() << " with " << weight
                          << ": i8 weights take rows quantized for zero 128, i4 for zero 8, others "
                             "plain rows";
-  if (weight.getCols() != widthOf(getInput().getType()) ||
-      weight.getRows() != getType().getWidth())
+  if (weight.getCols() != widthOf(getInput().getType()) || weight.getRows() != getType().getWidth())
     return emitOpError() << "maps " << getInput().getType() << " to " << getType() << " with "
                          << weight;
   if (getBias() &&
@@ -157,14 +157,35 @@ LogicalResult KvWriteOp::verify() {
   return success();
 }
 
+/// Begins of the KV heads' parts, the end, and in the parts every query head once.
+static LogicalResult verifyKvMap(AttentionOp op, ArrayRef<int32_t> words, int64_t kvHeads,
+                                 int64_t heads) {
+  ArrayRef<int32_t> bounds = words.take_front(kvHeads + 1), list = words.drop_front(kvHeads + 1);
+  if (bounds.front() != 0 || bounds.back() != heads || !llvm::is_sorted(bounds))
+    return op.emitOpError() << "the map's bounds must rise from 0 to its " << heads
+                            << " query heads";
+  llvm::BitVector seen(heads);
+  for (int32_t head : list) {
+    if (head < 0 || head >= heads || seen[head])
+      return op.emitOpError() << "the map must list each of the " << heads
+                              << " query heads once, not " << head
+                              << (head >= 0 && head < heads ? " again" : "");
+    seen.set(head);
+  }
+  return success();
+}
+
 LogicalResult AttentionOp::verify() {
   CacheType cache = getCache().getType();
   if (failed(sameBuffer(*this, getQuery().getType(), getType(), "the query")))
     return failure();
   if (getType().getWidth() % cache.getHeadDim())
     return emitOpError() << "heads of " << cache.getHeadDim() << " do not divide " << getType();
-  return isVector(*this, getKvMap().getType(), getType().getWidth() / cache.getHeadDim(), true,
-                  "the map");
+  int64_t heads = getType().getWidth() / cache.getHeadDim();
+  if (failed(isVector(*this, getKvMap().getType(), cache.getHeads() + 1 + heads, true, "the map")))
+    return failure();
+  auto map = getKvMap().getDefiningOp<ConstantOp>();
+  return map ? verifyKvMap(*this, map.getWords(), cache.getHeads(), heads) : success();
 }
 
 LogicalResult ActivationOp::verify() {

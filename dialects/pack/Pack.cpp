@@ -78,9 +78,11 @@ LogicalResult WeightType::verify(function_ref<InFlightDiagnostic()> emitError, i
 }
 
 LogicalResult CacheType::verify(function_ref<InFlightDiagnostic()> emitError, int64_t heads,
-                                int64_t headDim) {
+                                int64_t headDim, Type element) {
   if (heads < 0 || headDim <= 0)
     return emitError() << "a cache cannot have " << heads << " heads of " << headDim;
+  if (!element.isF32() && !element.isBF16() && !element.isSignlessInteger(8))
+    return emitError() << "a cache's elements are f32, bf16 or i8, not " << element;
   return success();
 }
 

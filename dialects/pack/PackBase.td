@@ -119,13 +119,21 @@ def Pack_WeightType : Pack_Type<"Weight", "weight"> {
 }
 
 def Pack_CacheType : Pack_Type<"Cache", "cache"> {
-  let summary = "One layer's part of a session's KV cache, float32";
-  let parameters = (ins "int64_t":$heads, "int64_t":$headDim);
-  let assemblyFormat = "`<` $heads `by` $headDim `>`";
+  let summary = "One layer's part of a session's KV cache";
+  let description = [{
+    `!pack.cache<4 by 64 by bf16>`: keys and values of 4 KV heads of 64 elements. Elements are f32,
+    bf16 or i8; i8 has a scale (f32) for each position's keys, and one for its values, of each head.
+    Every byte is in compiler/codegen/KernelArgs.h.
+  }];
+  let parameters = (ins "int64_t":$heads, "int64_t":$headDim, "::mlir::Type":$element);
+  let assemblyFormat = "`<` $heads `by` $headDim `by` $element `>`";
   let genVerifyDecl = 1;
   let extraClassDeclaration = [{
-    /// Floats per position: keys and values of all heads.
-    int64_t floatsPerPosition() const { return 2 * getHeads() * getHeadDim(); }
+    /// Bytes per position: keys, values and scales of all heads.
+    int64_t bytesPerPosition() const {
+      int64_t bits = getElement().getIntOrFloatBitWidth();
+      return getHeads() * (2 * getHeadDim() * (bits / 8) + (bits == 8 ? 8 : 0));
+    }
   }];
 }
 

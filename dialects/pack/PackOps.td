@@ -21,7 +21,7 @@ class Pack_Op<string mnemonic, list<Trait> traits = []> : Op<Pack_Dialect, mnemo
 def Pack_StepOp : Pack_Op<"step", [Symbol, SingleBlock, NoRegionArguments, IsolatedFromAbove]> {
   let summary = "One step of the model: stages in order";
   let description = [{
-    `arena` is the bytes of arena per row of capacity, `kv` the floats of KV cache per position;
+    `arena` is the bytes of arena per row of capacity, `kv` the bytes of KV cache per position;
     memory planning sets both.
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, OptionalAttr<I64Attr>:$arena,
@@ -138,7 +138,8 @@ def Pack_RopeOp : Pack_Stage<"rope"> {
 def Pack_KvWriteOp : Pack_Stage<"kv_write"> {
   let summary = "Puts keys and values of each row into its session's cache";
   let description = [{
-    `place` is the cache's offset in floats per position, set by memory planning.
+    In the cache's format: bf16 is rounded to nearest even, i8 to the nearest of 127 steps of the
+    head's largest value. `place` is the cache's offset in bytes per position, set by memory planning.
   }];
   let arguments = (ins Pack_BufferType:$key, Pack_BufferType:$value, OptionalAttr<I64Attr>:$place);
   let results = (outs Pack_CacheType:$result);
@@ -147,6 +148,11 @@ def Pack_KvWriteOp : Pack_Stage<"kv_write"> {
 
 def Pack_AttentionOp : Pack_Stage<"attention"> {
   let summary = "Causal attention of each row's query heads over its session's cache";
+  let description = [{
+    `kv_map` says which query heads read which KV head, so that each key and value is loaded once for
+    all of them: for every KV head where its query heads begin in the list, then where the last ones
+    end, then the list, all heads in it once.
+  }];
   let arguments = (ins Pack_BufferType:$query, Pack_CacheType:$cache, Pack_WeightType:$kvMap,
                        F32Attr:$scale, OptionalAttr<I64Attr>:$place);
   let results = (outs Pack_BufferType:$result);

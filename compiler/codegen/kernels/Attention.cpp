@@ -1,9 +1,13 @@
-// attention: softmax(q K^T * scale) V over a session's cache, a row and query head per item.
+// attention_{f32,bf16,i8}: softmax(q K^T * scale) V over a session's cache, a row and KV head per
+// item. All query heads that read the KV head are taken together, and rows of one session that
+// follow each other too, so that a key or value is loaded once for many queries.
 //
-// One pass with a running maximum. Positions are taken in groups that start at multiples of 16 and
-// whose sizes follow from the row's own position alone: 64 while four whole blocks are left, then
-// 16. So a row's bits are a function of its session and position. Keys beyond the row's position
-// are read (a block is whole in memory) but replaced before use, values beyond it are not read.
+// Online softmax over groups of 64 positions that start at multiples of 64. For each query a group
+// is: scores, one fma chain over the head's elements each; their maximum with the one so far; the
+// output times exp(old - new maximum); then the group's values added in rising order of positions.
+// Nothing in it depends on which queries are taken together or how tiles are cut, so a row's bits
+// are a function of its session and position. Keys beyond a row's position are computed with (their
+// block is in memory) but replaced before use; values beyond it are not read.
 #include "compiler/codegen/Math.h"
 #include "compiler/codegen/kernels/Kernels.h"
 #include "coppice/kernel_abi.h"
@@ -14,61 +18,152 @@ using Values = KernelBuilder::Values;
 
 namespace {
 constexpr unsigned kBlock = COPPICE_KV_BLOCK;
-constexpr unsigned kGroup = 4; // blocks taken together
+constexpr unsigned kGroupBlocks = 4, kGroup = kGroupBlocks * kBlock;
+constexpr unsigned kQueries = 32; // taken together at most: a query is a row and a head
+constexpr unsigned kRows = 8;     // of them rows
 static_assert(kBlock == kLanes, "a block of keys is one vector");
 
 class AttentionEmitter {
 public:
-  explicit AttentionEmitter(KernelBuilder &k) : k(k) {}
+  AttentionEmitter(KernelBuilder &k, KvFormat format) : k(k), format(format) {}
   void emit();
 
 private:
-  Values group(unsigned blocks, Value base, ValueRange state);
-  Values scores(unsigned blocks, Value base);
-  void addValues(Value base, Value count, Value decay);
-  void addValues(Value base, Value count, Value decay, Value column, unsigned vectors,
-                 unsigned lanes);
+  Value rowsTogether(Value item, Value row, Value heads);
+  void together(Value item, Value rows);
+  void begin(Value row, Value rows, Value from, Value heads);
+  void group(Value base);
+  void finish();
+  void forTiles(llvm::function_ref<void(unsigned, Value)> body);
+  void scores(unsigned queries, Value first);
+  void scores(unsigned queries, unsigned blocks, Value first, Value block);
+  void softmax(Value query);
+  void addValues(unsigned queries, Value first, Value from, Value to, bool decays);
+  void addValues(unsigned queries, Value first, Value from, Value to, bool decays, Value column,
+                 unsigned vectors, Value live);
+  Value sharesOf(Value query);
+  Value perQuery(Value base, Value query, Type type) { return k.element(base, query, type); }
+  /// Vectors that a tile of queries keeps beside each other, within the target's registers.
+  unsigned width(unsigned queries) const {
+    return std::max(1u, std::min(kGroupBlocks, (k.target.vectorBits == 512 ? 16u : 4u) / queries));
+  }
 
   KernelBuilder &k;
-  Value headDim, scale, shares; // shares: 64 softmax terms on the stack
-  // Of the current item.
-  Value query, out, keys, values, position;
+  KvFormat format;
+  Value set, rowCount, kvOffset, headDim, scale, queries, outs, stride, map, kvHeads;
+  // On the stack, for each query: raw scores, then shares of the softmax, of a group; the running
+  // sum, lane by lane; the running maximum and what it changed by; its place; its position.
+  Value shares, sums, maxima, decays, offsets, positions;
+  // Of what is taken together.
+  Value cache, blockBytes, keys, scales, count, firstPosition, lastPosition;
+  // Of the current group: its first block, and the blocks that any query sees.
+  Value base, at, blocks;
 };
 
 void AttentionEmitter::emit() {
   using A = args::Attention;
-  Value set = k.arg(A::set), heads = k.arg(A::heads), offset = k.arg(A::kvOffset);
-  Value queries = k.buffer(k.arg(A::query)), outs = k.buffer(k.arg(A::out));
-  Value map = k.weights(k.arg(A::kvMap));
+  set = k.arg(A::set);
+  rowCount = k.rowCount(set);
+  kvOffset = k.arg(A::kvOffset);
+  kvHeads = k.arg(A::kvHeads);
   headDim = k.arg(A::headDim);
   scale = k.broadcast(k.argFloat(A::scale));
-  shares = k.create<LLVM::AllocaOp>(k.ptr, k.f32, k.i64c(kGroup * kBlock), 64);
-  Value stride = k.rowBytes(k.mul(heads, headDim)), zero = k.i64c(0);
+  queries = k.buffer(k.arg(A::query));
+  outs = k.buffer(k.arg(A::out));
+  stride = k.rowBytes(k.mul(k.arg(A::heads), headDim));
+  map = k.weights(k.arg(A::kvMap));
+  auto scratch = [&](unsigned each, Type type) -> Value {
+    return k.create<LLVM::AllocaOp>(k.ptr, type, k.i64c(int64_t(kQueries) * each), 64);
+  };
+  shares = scratch(kGroup, k.f32);
+  sums = scratch(kLanes, k.f32);
+  maxima = scratch(1, k.f32);
+  decays = scratch(1, k.f32);
+  offsets = scratch(1, k.i64);
+  positions = scratch(1, k.i64);
 
-  k.forRange(k.begin, k.end, 1, [&](Value item) {
-    Value row = k.div(item, heads), head = k.sub(item, k.mul(row, heads));
-    Value kvHead = k.create<arith::ExtUIOp>(k.i64, k.load(k.i32, k.element(map, head, k.i32)));
-    KvPlace place(k, set, row, offset, kvHead, headDim);
-    keys = place.keys;
-    values = place.values;
-    position = place.position;
-    Value at = k.add(k.mul(row, stride), k.mul(k.mul(head, headDim), k.i64c(4)));
-    query = k.at(queries, at);
-    out = k.at(outs, at);
-    k.forChunks(headDim, [&](Value d, unsigned lanes) {
-      k.store(k.f32c(0, lanes), k.element(out, d, k.f32));
-    });
+  // Items that were taken together with one before them are passed over.
+  k.forRange(k.begin, k.end, 1, {k.begin}, [&](Value item, ValueRange next) {
+    return k.ifElse(
+        k.equal(item, next[0]),
+        [&] {
+          Value kvHead = k.div(item, rowCount), row = k.sub(item, k.mul(kvHead, rowCount));
+          auto bound = [&](Value index) {
+            return k.create<arith::ExtUIOp>(k.i64, k.load(k.i32, k.element(map, index, k.i32)));
+          };
+          Value from = bound(kvHead), to = bound(k.add(kvHead, k.i64c(1)));
+          Value rows = rowsTogether(item, row, k.sub(to, from));
+          KvPlace place(k, format, set, row, kvOffset, kvHead, headDim);
+          cache = place.blocks;
+          blockBytes = place.blockBytes;
+          keys = place.keys;
+          scales = place.scales;
+          firstPosition = place.position;
+          lastPosition = k.add(place.position, k.sub(rows, k.i64c(1)));
+          k.forRange(from, to, kQueries, [&](Value head) {
+            begin(row, rows, head, k.min(k.sub(to, head), k.i64c(kQueries)));
+            k.forRange(k.i64c(0), k.add(lastPosition, k.i64c(1)), kGroup,
+                       [&](Value first) { group(first); });
+            finish();
+          });
+          return Values{k.add(item, rows)};
+        },
+        [&] { return Values{next[0]}; });
+  });
+}
 
-    Value blocks = k.add(k.udiv(position, kBlock), k.i64c(1));
-    Value grouped = k.mul(k.udiv(blocks, kGroup), k.i64c(kGroup * kBlock));
-    Values state = {k.f32c(-INFINITY), k.f32c(0, kLanes)}; // maximum so far, sums per lane
-    state = k.forRange(zero, grouped, kGroup * kBlock, state, [&](Value base, ValueRange carried) {
-      return group(kGroup, base, carried);
+/// Rows from `row` on, within the items, of one session and at positions that follow each other.
+Value AttentionEmitter::rowsTogether(Value item, Value row, Value heads) {
+  Value one = k.i64c(1);
+  Value most = k.max(k.div(k.i64c(kQueries), k.max(heads, one)), one);
+  most = k.min(k.min(most, k.i64c(kRows)), k.min(k.sub(k.end, item), k.sub(rowCount, row)));
+  Value entry = k.rowEntry(set, row);
+  auto session = [&](Value of) {
+    return k.load(k.i64, k.at(of, int64_t(offsetof(coppice_row, kv))), 8);
+  };
+  auto position = [&](Value of) -> Value {
+    Value word = k.load(k.i32, k.at(of, int64_t(offsetof(coppice_row, position))));
+    return k.create<arith::ExtSIOp>(k.i64, word);
+  };
+  return k.forRange(one, most, 1, {one}, [&](Value more, ValueRange rows) {
+    Value other = k.rowEntry(set, k.add(row, more));
+    Value follows = k.equal(position(other), k.add(position(entry), more));
+    Value same = k.create<arith::AndIOp>(k.equal(session(other), session(entry)), follows);
+    same = k.create<arith::AndIOp>(same, k.equal(rows[0], more));
+    return Values{k.select(same, k.add(more, one), rows[0])};
+  })[0];
+}
+
+Value AttentionEmitter::sharesOf(Value query) {
+  return k.at(shares, k.mul(query, k.i64c(kGroup * 4)));
+}
+
+/// Sets the queries up, rows by heads of the map from `from` on, and their outputs to zero.
+void AttentionEmitter::begin(Value row, Value rows, Value from, Value heads) {
+  count = k.mul(rows, heads);
+  Value list = k.element(map, k.add(k.add(kvHeads, k.i64c(1)), from), k.i32);
+  k.forRange(k.i64c(0), rows, 1, [&](Value r) {
+    k.forRange(k.i64c(0), heads, 1, [&](Value h) {
+      Value query = k.add(k.mul(r, heads), h);
+      Value head = k.create<arith::ExtUIOp>(k.i64, k.load(k.i32, k.element(list, h, k.i32)));
+      Value offset = k.add(k.mul(k.add(row, r), stride), k.mul(k.mul(head, headDim), k.i64c(4)));
+      k.store(offset, k.element(offsets, query, k.i64), 8);
+      k.store(k.add(firstPosition, r), k.element(positions, query, k.i64), 8);
+      k.store(k.f32c(-INFINITY), k.element(maxima, query, k.f32));
+      k.store(k.f32c(0, kLanes), k.at(sums, k.mul(query, k.i64c(kLanes * 4))), 64);
+      Value out = k.at(outs, offset);
+      k.forChunks(headDim, [&](Value d, unsigned lanes) {
+        k.store(k.f32c(0, lanes), k.element(out, d, k.f32));
+      });
     });
-    Value limit = k.mul(blocks, k.i64c(kBlock));
-    state = k.forRange(grouped, limit, kBlock, state,
-                       [&](Value base, ValueRange carried) { return group(1, base, carried); });
-    Value norm = k.div(k.f32c(1), k.sum16(state[1]));
+  });
+}
+
+void AttentionEmitter::finish() {
+  k.forRange(k.i64c(0), count, 1, [&](Value query) {
+    Value sum = k.load(k.lanesOf(k.f32, kLanes), k.at(sums, k.mul(query, k.i64c(kLanes * 4))), 64);
+    Value norm = k.div(k.f32c(1), k.sum16(sum));
+    Value out = k.at(outs, k.load(k.i64, k.element(offsets, query, k.i64), 8));
     k.forChunks(headDim, [&](Value d, unsigned lanes) {
       Value address = k.element(out, d, k.f32);
       Value x = k.load(k.lanesOf(k.f32, lanes), address);
@@ -77,82 +172,189 @@ void AttentionEmitter::emit() {
   });
 }
 
-/// q . K for `blocks` blocks of positions, one vector each: lanes are positions.
-Values AttentionEmitter::scores(unsigned blocks, Value base) {
-  Value first = k.element(keys, k.mul(base, headDim), k.f32);
-  Value blockBytes = k.mul(headDim, k.i64c(kBlock * 4));
-  Values starts;
-  for (unsigned b = 0; b < blocks; ++b)
-    starts.push_back(k.at(first, k.mul(blockBytes, k.i64c(b))));
-  Values sums(blocks, k.f32c(0, kLanes));
-  return k.forRange(k.i64c(0), headDim, 1, sums, [&](Value d, ValueRange carried) {
-    Value q = k.broadcast(k.load(k.f32, k.element(query, d, k.f32)));
-    Value line = k.mul(d, k.i64c(kBlock * 4));
-    Values next;
-    for (unsigned b = 0; b < blocks; ++b) {
-      Value key = k.load(k.lanesOf(k.f32, kLanes), k.at(starts[b], line), 64);
-      next.push_back(k.fma(q, key, carried[b]));
-    }
-    return next;
+/// body(queries, first) for the queries in tiles of falling size.
+void AttentionEmitter::forTiles(llvm::function_ref<void(unsigned, Value)> body) {
+  Value first = k.i64c(0);
+  for (unsigned queries = k.target.vectorBits == 512 ? 8 : 4; queries; queries /= 2) {
+    Value next = k.sub(count, k.urem(count, queries));
+    k.forRange(first, next, queries, [&](Value query) { body(queries, query); });
+    first = next;
+  }
+}
+
+/// Takes the positions [base, base + 64) that queries see into their softmax.
+void AttentionEmitter::group(Value first) {
+  Value one = k.i64c(1), zero = k.i64c(0), whole = k.i64c(kGroup);
+  base = first;
+  at = k.at(cache, k.mul(k.udiv(base, kBlock), blockBytes));
+  blocks = k.min(k.add(k.udiv(k.sub(lastPosition, base), kBlock), one), k.i64c(kGroupBlocks));
+  forTiles([&](unsigned queries, Value query) { scores(queries, query); });
+  k.forRange(zero, count, 1, [&](Value query) { softmax(query); });
+  auto seen = [&](Value position) {
+    return k.max(k.min(k.sub(k.add(position, one), base), whole), zero);
+  };
+  // What all queries see, then for each what it sees beyond that.
+  Value shared = seen(firstPosition);
+  forTiles([&](unsigned queries, Value query) { addValues(queries, query, zero, shared, true); });
+  k.ifThen(k.less(shared, seen(lastPosition)), [&] {
+    k.forRange(zero, count, 1, [&](Value query) {
+      Value mine = seen(k.load(k.i64, k.element(positions, query, k.i64), 8));
+      k.ifThen(k.less(shared, mine), [&] { addValues(1, query, shared, mine, false); });
+    });
   });
 }
 
-/// Takes positions [base, base + 16 * blocks) into the running softmax.
-Values AttentionEmitter::group(unsigned blocks, Value base, ValueRange state) {
-  Values raw = scores(blocks, base), masked;
-  Value live = k.sub(k.add(position, k.i64c(1)), base); // positions of this group and beyond
-  Value top = k.broadcast(state[0]);
-  for (unsigned b = 0; b < blocks; ++b) {
-    Value there = k.firstLanes(k.sub(live, k.i64c(b * kBlock)));
-    masked.push_back(k.select(there, k.mul(raw[b], scale), k.f32c(-INFINITY, kLanes)));
-    Value higher = k.create<arith::CmpFOp>(arith::CmpFPredicate::OGT, masked[b], top);
-    top = k.select(higher, masked[b], top);
-  }
-  Value maximum = k.max16(top), level = k.broadcast(maximum);
-  Value decay = math::exp(k, k.sub(k.broadcast(state[0]), level));
-  Value sum = k.mul(state[1], decay);
-  for (unsigned b = 0; b < blocks; ++b) {
-    Value share = math::exp(k, k.sub(masked[b], level));
-    k.store(share, k.at(shares, int64_t(b) * kBlock * 4), 64);
-    sum = k.add(sum, share);
-  }
-  addValues(base, k.min(live, k.i64c(blocks * kBlock)), decay);
-  return {maximum, sum};
+void AttentionEmitter::scores(unsigned queries, Value first) {
+  unsigned together = width(queries);
+  Value whole = k.sub(blocks, k.urem(blocks, together));
+  k.forRange(k.i64c(0), whole, together,
+             [&](Value block) { scores(queries, together, first, block); });
+  if (together > 1)
+    k.forRange(whole, blocks, 1, [&](Value block) { scores(queries, 1, first, block); });
 }
 
-/// out = out * decay + shares . V, columns in pieces that fit registers.
-void AttentionEmitter::addValues(Value base, Value count, Value decay) {
+/// q . K for a tile of queries and blocks: lanes are positions.
+void AttentionEmitter::scores(unsigned queries, unsigned blocks, Value first, Value block) {
+  Values rows, starts;
+  for (unsigned q = 0; q < queries; ++q) {
+    Value offset = k.load(k.i64, k.element(offsets, k.add(first, k.i64c(q)), k.i64), 8);
+    rows.push_back(k.at(this->queries, offset));
+  }
+  for (unsigned b = 0; b < blocks; ++b)
+    starts.push_back(k.at(k.at(at, k.mul(k.add(block, k.i64c(b)), blockBytes)), keys));
+  const int64_t line = kBlock * kvBytes(format);
+  Value ahead = k.mul(blockBytes, k.i64c(kGroupBlocks));
+  Values result = k.forRange(k.i64c(0), headDim, 1, Values(queries * blocks, k.f32c(0, kLanes)),
+                             [&](Value d, ValueRange carried) {
+                               Values loaded, next;
+                               for (Value start : starts) {
+                                 Value address = k.at(start, k.mul(d, k.i64c(line)));
+                                 loaded.push_back(loadKv(k, format, address, kLanes));
+                                 k.prefetch(k.at(address, ahead));
+                               }
+                               for (unsigned q = 0; q < queries; ++q) {
+                                 Value x = k.broadcast(k.load(k.f32, k.element(rows[q], d, k.f32)));
+                                 for (unsigned b = 0; b < blocks; ++b)
+                                   next.push_back(k.fma(x, loaded[b], carried[q * blocks + b]));
+                               }
+                               return next;
+                             });
+  for (unsigned q = 0; q < queries; ++q) {
+    Value to = k.at(sharesOf(k.add(first, k.i64c(q))), k.mul(block, k.i64c(kBlock * 4)));
+    for (unsigned b = 0; b < blocks; ++b)
+      k.store(result[q * blocks + b], k.at(to, int64_t(b) * kBlock * 4), 64);
+  }
+}
+
+/// Raw scores of one query to shares, relative to its new maximum.
+void AttentionEmitter::softmax(Value query) {
+  Value from = sharesOf(query), maximumAt = k.element(maxima, query, k.f32);
+  Value sumAt = k.at(sums, k.mul(query, k.i64c(kLanes * 4)));
+  Value position = k.load(k.i64, k.element(positions, query, k.i64), 8);
+  Value live = k.min(k.sub(k.add(position, k.i64c(1)), base), k.i64c(kGroup));
+  Value old = k.load(k.f32, maximumAt), zero = k.i64c(0);
+  Type vector = k.lanesOf(k.f32, kLanes);
+  auto place = [&](Value block) { return k.at(from, k.mul(block, k.i64c(kBlock * 4))); };
+  auto scaleAt = [&](Value block, int64_t part) {
+    return k.at(k.at(k.at(at, k.mul(block, blockBytes)), scales), part * kBlock * 4);
+  };
+  Value top = k.forRange(zero, blocks, 1, {k.broadcast(old)}, [&](Value b, ValueRange carried) {
+    Value score = k.mul(k.load(vector, place(b), 64), scale);
+    if (format == KvFormat::I8)
+      score = k.mul(score, k.load(vector, scaleAt(b, 0)));
+    Value there = k.firstLanes(k.sub(live, k.mul(b, k.i64c(kBlock))));
+    score = k.select(there, score, k.f32c(-INFINITY, kLanes));
+    k.store(score, place(b), 64);
+    Value higher = k.create<arith::CmpFOp>(arith::CmpFPredicate::OGT, score, carried[0]);
+    return Values{k.select(higher, score, carried[0])};
+  })[0];
+  Value maximum = k.max16(top), level = k.broadcast(maximum);
+  Value decay = math::expOfNegative(k, k.sub(old, maximum));
+  Value sum = k.mul(k.load(vector, sumAt, 64), k.broadcast(decay));
+  sum = k.forRange(zero, blocks, 1, {sum}, [&](Value b, ValueRange carried) {
+    Value share = math::expOfNegative(k, k.sub(k.load(vector, place(b), 64), level));
+    Value weighted = share;
+    if (format == KvFormat::I8)
+      weighted = k.mul(share, k.load(vector, scaleAt(b, 1)));
+    k.store(weighted, place(b), 64);
+    return Values{k.add(carried[0], share)};
+  })[0];
+  k.store(sum, sumAt, 64);
+  k.store(maximum, maximumAt);
+  k.store(decay, k.element(decays, query, k.f32));
+}
+
+/// out = out * decay + shares . V of the group's positions [from, to), columns in pieces that fit
+/// registers.
+void AttentionEmitter::addValues(unsigned queries, Value first, Value from, Value to, bool decays) {
   Value column = k.i64c(0);
-  for (auto [vectors, lanes] : {std::pair(4u, kLanes), std::pair(1u, kLanes), std::pair(1u, 1u)}) {
-    int64_t width = vectors * lanes;
-    Value next = k.sub(headDim, k.urem(headDim, width));
-    k.forRange(column, next, width, [&, vectors = vectors, lanes = lanes](Value c) {
-      addValues(base, count, decay, c, vectors, lanes);
-    });
+  for (unsigned vectors = width(queries); vectors; vectors = vectors > 1 ? 1 : 0) {
+    int64_t lanes = vectors * kLanes;
+    Value next = k.sub(headDim, k.urem(headDim, lanes));
+    k.forRange(column, next, lanes,
+               [&](Value c) { addValues(queries, first, from, to, decays, c, vectors, Value()); });
     column = next;
   }
+  k.ifThen(k.less(column, headDim), [&] {
+    Value live = k.firstLanes(k.sub(headDim, column));
+    addValues(queries, first, from, to, decays, column, 1, live);
+  });
 }
 
-void AttentionEmitter::addValues(Value base, Value count, Value decay, Value column,
-                                 unsigned vectors, unsigned lanes) {
-  Type type = k.lanesOf(k.f32, lanes);
-  Value to = k.element(out, column, k.f32);
-  Value factor = lanes == 1 ? k.extract(decay, 0) : decay;
-  Values sums;
-  for (unsigned v = 0; v < vectors; ++v)
-    sums.push_back(k.mul(k.load(type, k.at(to, v * lanes * 4)), factor));
-  Value from = k.element(values, k.add(k.mul(base, headDim), column), k.f32);
-  sums = k.forRange(k.i64c(0), count, 1, sums, [&](Value j, ValueRange carried) {
-    Value share = k.broadcast(k.load(k.f32, k.element(shares, j, k.f32)), lanes);
-    Value row = k.element(from, k.mul(j, headDim), k.f32);
-    Values next;
-    for (unsigned v = 0; v < vectors; ++v)
-      next.push_back(k.fma(share, k.load(type, k.at(row, v * lanes * 4)), carried[v]));
-    return next;
+void AttentionEmitter::addValues(unsigned queries, Value first, Value from, Value to, bool decays,
+                                 Value column, unsigned vectors, Value live) {
+  Type type = k.lanesOf(k.f32, kLanes);
+  Values results, state;
+  for (unsigned q = 0; q < queries; ++q) {
+    Value query = k.add(first, k.i64c(q));
+    Value offset = k.load(k.i64, k.element(offsets, query, k.i64), 8);
+    results.push_back(k.element(k.at(outs, offset), column, k.f32));
+    Value factor;
+    if (decays)
+      factor = k.broadcast(k.load(k.f32, k.element(this->decays, query, k.f32)));
+    for (unsigned v = 0; v < vectors; ++v) {
+      Value address = k.at(results[q], int64_t(v) * kLanes * 4);
+      Value x = live ? k.loadTail(address, live) : k.load(type, address);
+      state.push_back(decays ? k.mul(x, factor) : x);
+    }
+  }
+  Value tile = sharesOf(first), zero = k.i64c(0), block = k.i64c(kBlock);
+  Value bytes = k.i64c(kvBytes(format)), ahead = k.mul(blockBytes, k.i64c(kGroupBlocks));
+  Value rowBytes = k.mul(headDim, bytes);
+  Value last = k.udiv(k.add(to, k.i64c(kBlock - 1)), kBlock);
+  state = k.forRange(k.udiv(from, kBlock), last, 1, state, [&](Value b, ValueRange outer) {
+    Value start = k.mul(b, block), source = k.at(at, k.mul(b, blockBytes));
+    source = k.at(source, k.mul(column, bytes));
+    Value begin = k.max(k.sub(from, start), zero), end = k.min(k.sub(to, start), block);
+    Value factors = k.element(tile, start, k.f32);
+    return k.forRange(begin, end, 1, outer, [&](Value j, ValueRange carried) {
+      Value row = k.at(source, k.mul(j, rowBytes));
+      Values loaded, next;
+      for (unsigned v = 0; v < vectors; ++v) {
+        // A head's keys follow its values: the last vector of a row may read beyond it.
+        Value address = k.at(row, int64_t(v) * kLanes * kvBytes(format));
+        loaded.push_back(loadKv(k, format, address, kLanes));
+        if (v * kLanes * kvBytes(format) % 64 == 0)
+          k.prefetch(k.at(address, ahead));
+      }
+      for (unsigned q = 0; q < queries; ++q) {
+        Value at = k.element(factors, k.add(j, k.i64c(int64_t(q) * kGroup)), k.f32);
+        Value share = k.broadcast(k.load(k.f32, at));
+        for (unsigned v = 0; v < vectors; ++v)
+          next.push_back(k.fma(share, loaded[v], carried[q * vectors + v]));
+      }
+      return next;
+    });
   });
-  for (unsigned v = 0; v < vectors; ++v)
-    k.store(sums[v], k.at(to, v * lanes * 4));
+  for (unsigned q = 0; q < queries; ++q)
+    for (unsigned v = 0; v < vectors; ++v) {
+      Value address = k.at(results[q], int64_t(v) * kLanes * 4), x = state[q * vectors + v];
+      if (live)
+        k.storeTail(x, address, live);
+      else
+        k.store(x, address);
+    }
 }
 } // namespace
 
-void kernels::attention(KernelBuilder &k) { AttentionEmitter(k).emit(); }
+void kernels::attention(KernelBuilder &k, KvFormat format) { AttentionEmitter(k, format).emit(); }

@@ -1,36 +1,34 @@
 // Linear kernels of one thread: decode against a plain read of the same memory taken beside it,
-// prefill against the machine's fused multiply-adds.
+// prefill against the machine's fused multiply-adds or dot products of bytes.
 //
-// A shared machine's memory speed changes from second to second, so every iteration times one pass
-// over the weights by the kernel and one plain read of them, and the ratio is of paired medians.
+// A shared machine's speed changes from second to second, so every iteration times one pass of the
+// kernel over the weights and, beside it, one plain read of them or a burst of the instruction that
+// limits it; the ratio is the median of the pairs'.
 #include "Support.h"
 #include "compiler/codegen/KernelArgs.h"
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/StringMap.h"
+#include "llvm/TargetParser/Host.h"
 #include <benchmark/benchmark.h>
 
 using namespace coppice;
 using namespace coppice::bench;
 
 namespace {
-typedef float Floats __attribute__((vector_size(32)));
+bool isQuantized(const std::string &format) { return format[0] == 'i'; }
 
-/// A plain read of the bytes, eight registers wide, prefetching as far ahead as the kernels do.
-__attribute__((target("avx2"), noinline)) float readAll(const uint8_t *from, size_t bytes) {
-  Floats sums[8] = {};
-  for (size_t i = 0; i + 256 <= bytes; i += 256)
-    for (int j = 0; j < 8; ++j) {
-      if (j % 2 == 0)
-        __builtin_prefetch(from + i + j * 32 + 2048);
-      sums[j] += *reinterpret_cast<const Floats *>(from + i + j * 32);
-    }
-  Floats total = sums[0] + sums[1] + sums[2] + sums[3] + sums[4] + sums[5] + sums[6] + sums[7];
-  return total[0];
+/// Bytes of a matrix; quantized ones have whole groups here.
+size_t matrixBytes(const std::string &format, size_t ins, size_t outs) {
+  if (isQuantized(format))
+    return outs * (ins / args::kGroup) * (format == "i8" ? 34 : 18);
+  return ins * outs * (format == "f32" ? 4 : 2);
 }
 
 /// A weight segment of several matrices, more than caches hold, and a frame with room for rows.
 struct Bench {
-  static constexpr unsigned kCopies = 4;
-  uint32_t ins, outs, rows;
-  size_t bytes; // of one matrix
+  uint32_t ins, outs, rows, inUnits; // inUnits: 64 bytes of a row of the input
+  size_t bytes, arenaBytes;          // of one matrix
+  unsigned copies;
   uint8_t *weights, *arena;
   std::vector<coppice_row> rowEntries;
   coppice_frame frame = {};
@@ -38,17 +36,31 @@ struct Bench {
 
   Bench(const std::string &format, const std::string &target, uint32_t ins, uint32_t outs,
         uint32_t rows)
-      : ins(ins), outs(outs), rows(rows), bytes(size_t(ins) * outs * (format == "f32" ? 4 : 2)),
-        weights(allocate(bytes * kCopies)), arena(allocate(size_t(ins + outs) * 4 * rows)),
-        rowEntries(rows), kernel(kernelOf("linear_" + format, target)) {
+      : ins(ins), outs(outs), rows(rows),
+        inUnits(isQuantized(format) ? (ins / args::kGroup * args::kQuantizedGroup + 63) / 64
+                                    : ins / 16),
+        bytes(matrixBytes(format, ins, outs)), arenaBytes(size_t(inUnits * 64 + outs * 4) * rows),
+        copies(unsigned((size_t(192) << 20) / bytes)), weights(allocate(bytes * copies)),
+        arena(allocate(arenaBytes)), rowEntries(rows),
+        kernel(kernelOf("linear_" + format, target)) {
+    if (isQuantized(format)) {
+      memset(weights, 0x2c, bytes * copies); // codes, and scales of 0.065
+      for (uint32_t r = 0; r < rows; ++r)
+        for (uint32_t g = 0; g < ins / args::kGroup; ++g) {
+          uint8_t *group = arena + size_t(r) * inUnits * 64 + g * args::kQuantizedGroup;
+          float scale = 0.01f;
+          memset(group, int(r + g), args::kQuantizedGroup);
+          memcpy(group + args::kGroup, &scale, 4);
+        }
+    }
     frame.weights = weights;
     frame.arena = arena;
     frame.row_capacity = rows;
     frame.sets[COPPICE_ROWS_ALL] = {rowEntries.data(), nullptr, rows};
   }
   ~Bench() {
-    munmap(weights, bytes * kCopies);
-    munmap(arena, size_t(ins + outs) * 4 * rows);
+    munmap(weights, bytes * copies);
+    munmap(arena, arenaBytes);
   }
 
   double runKernel(unsigned copy) {
@@ -56,8 +68,8 @@ struct Bench {
     uint32_t words[A::count];
     words[A::set] = COPPICE_ROWS_ALL;
     words[A::in] = 0;
-    words[A::out] = ins / 16;
-    words[A::weight] = uint32_t(bytes / 64 * copy);
+    words[A::out] = inUnits;
+    words[A::weight] = uint32_t(bytes / 64 * (copy % copies));
     words[A::bias] = words[A::residual] = args::kNone;
     words[A::ins] = ins;
     words[A::outs] = outs;
@@ -67,7 +79,7 @@ struct Bench {
   }
   double runRead(unsigned copy) {
     double start = seconds();
-    benchmark::DoNotOptimize(readAll(weights + bytes * copy, bytes));
+    benchmark::DoNotOptimize(readAll(weights + bytes * (copy % copies), bytes));
     return seconds() - start;
   }
 };
@@ -77,9 +89,9 @@ void decode(benchmark::State &state, const std::string &format, const std::strin
   std::vector<double> kernels, reads, ratios;
   unsigned copy = 0;
   for (auto _ : state) {
-    double kernel = bench.runKernel(copy++ % Bench::kCopies);
-    double read = bench.runRead(copy++ % Bench::kCopies);
-    copy += 1; // each copy is taken by both in turn
+    double kernel = bench.runKernel(copy++);
+    double read = bench.runRead(copy++);
+    copy += copy % bench.copies == 0; // each copy is taken by both in turn
     kernels.push_back(kernel);
     reads.push_back(read);
     ratios.push_back(read / kernel);
@@ -90,40 +102,57 @@ void decode(benchmark::State &state, const std::string &format, const std::strin
   state.counters["of_read"] = median(ratios);
 }
 
+/// Ten chains of an instruction in registers alone, which hide its latency; the values do not
+/// matter. Returns how many were done a second.
+#define PEAK(name, features, line)                                                                 \
+  __attribute__((target(features), noinline)) double name() {                                      \
+    const int steps = 100000;                                                                      \
+    double start = seconds();                                                                      \
+    for (int i = 0; i < steps; ++i)                                                                \
+      asm volatile(line(16) line(17) line(18) line(19) line(20) line(21) line(22) line(23)         \
+                       line(24) line(25)::                                                         \
+                           : "zmm16", "zmm17", "zmm18", "zmm19", "zmm20", "zmm21", "zmm22",        \
+                             "zmm23", "zmm24", "zmm25");                                           \
+    return steps * 10.0 / (seconds() - start);                                                     \
+  }
+#define FMA(n) "vfmadd213ps %%zmm30, %%zmm31, %%zmm" #n "\n"
+#define DOT(n) "vpdpbusd %%zmm30, %%zmm31, %%zmm" #n "\n"
+PEAK(fmaPeak, "avx512f", FMA)
+PEAK(dotPeak, "avx512vnni", DOT)
+
+bool hostRuns(const char *name) {
+  const auto host = llvm::sys::getHostCPUFeatures();
+  return llvm::all_of(llvm::cantFail(resolveTarget(name)).features,
+                      [&](const std::string &feature) { return host.lookup(feature); });
+}
+
+/// Billions of multiplications and additions a second that the machine can do on a format, or 0
+/// where this does not know how to measure it.
+double peak(const std::string &format) {
+  static const bool fma = hostRuns("x86-64-v4"), dot = hostRuns("x86-64-v4-vnni");
+  if (isQuantized(format))
+    return dot ? dotPeak() * 128 / 1e9 : 0;
+  return fma ? fmaPeak() * 32 / 1e9 : 0;
+}
+
 void prefill(benchmark::State &state, const std::string &format, const std::string &target) {
   Bench bench(format, target, state.range(0), state.range(1), state.range(2));
-  std::vector<double> times;
+  double work = 2.0 * bench.ins * bench.outs * bench.rows;
+  std::vector<double> rates, peaks, ratios;
   unsigned copy = 0;
   for (auto _ : state) {
-    times.push_back(bench.runKernel(copy++ % Bench::kCopies));
-    state.SetIterationTime(times.back());
+    double before = peak(format), time = bench.runKernel(copy++), after = peak(format);
+    rates.push_back(work / time / 1e9);
+    peaks.push_back((before + after) / 2);
+    ratios.push_back(rates.back() / peaks.back());
+    state.SetIterationTime(time);
   }
-  double work = 2.0 * bench.ins * bench.outs * bench.rows;
-  state.counters["GFLOPS"] = work / median(times) / 1e9;
-}
-
-/// Fused multiply-adds in registers alone, the ceiling that prefill is measured against.
-__attribute__((target("avx512f"), noinline)) double peak512() {
-  const int steps = 2000000;
-  double start = seconds();
-  // Ten chains hide the latency; their values do not matter.
-  for (int i = 0; i < steps; ++i)
-    asm volatile(
-        "vfmadd213ps %%zmm30, %%zmm31, %%zmm16\n vfmadd213ps %%zmm30, %%zmm31, %%zmm17\n"
-        "vfmadd213ps %%zmm30, %%zmm31, %%zmm18\n vfmadd213ps %%zmm30, %%zmm31, %%zmm19\n"
-        "vfmadd213ps %%zmm30, %%zmm31, %%zmm20\n vfmadd213ps %%zmm30, %%zmm31, %%zmm21\n"
-        "vfmadd213ps %%zmm30, %%zmm31, %%zmm22\n vfmadd213ps %%zmm30, %%zmm31, %%zmm23\n"
-        "vfmadd213ps %%zmm30, %%zmm31, %%zmm24\n vfmadd213ps %%zmm30, %%zmm31, %%zmm25\n" ::
-            : "zmm16", "zmm17", "zmm18", "zmm19", "zmm20", "zmm21", "zmm22", "zmm23", "zmm24",
-              "zmm25");
-  return steps * 10.0 * 32 / (seconds() - start) / 1e9;
-}
-
-void peak(benchmark::State &state) {
-  std::vector<double> rates;
-  for (auto _ : state)
-    rates.push_back(peak512());
-  state.counters["GFLOPS"] = median(rates);
+  const char *unit = isQuantized(format) ? "GOPS" : "GFLOPS";
+  state.counters[unit] = median(rates);
+  if (peaks.front() > 0) {
+    state.counters[std::string("peak_") + unit] = median(peaks);
+    state.counters["of_peak"] = median(ratios);
+  }
 }
 
 } // namespace
@@ -131,29 +160,31 @@ void peak(benchmark::State &state) {
 void registerAttention();
 
 static void registerLinear() {
-  std::string native = llvm::cantFail(resolveTarget("native")).name;
   for (const Target &target : x86Targets()) {
-    for (const char *format : {"f32", "f16", "bf16"}) {
+    if (!hostRuns(target.name.c_str()))
+      continue;
+    for (const char *format : {"f32", "f16", "bf16", "i8", "i4"}) {
       std::string suffix = std::string("_") + format + "/" + target.name;
       benchmark::RegisterBenchmark(("decode" + suffix).c_str(), decode, std::string(format),
                                    target.name)
+          ->Args({2048, 2048})
           ->Args({2048, 5632})
           ->Args({5632, 2048})
           ->UseManualTime();
       benchmark::RegisterBenchmark(("prefill" + suffix).c_str(), prefill, std::string(format),
                                    target.name)
+          ->Args({2048, 5632, 2})
           ->Args({2048, 5632, 12})
+          ->Args({2048, 5632, 32})
+          ->Args({2048, 2048, 128})
           ->Args({2048, 5632, 128})
           ->Args({5632, 2048, 128})
           ->Args({2048, 5632, 512})
           ->UseManualTime();
     }
-    if (target.name == native)
-      break;
   }
-  if (native == "x86-64-v4")
-    benchmark::RegisterBenchmark("fma_peak", peak);
 }
+
 int main(int argc, char **argv) {
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv))
