@@ -354,20 +354,27 @@ void Page::origin() {
   out << "<section>\n<h2>Target and origin</h2>\n<table class=\"facts\">\n";
   fact("vocabulary", "vocabulary", grouped(model.vocabulary()));
   fact("context", "context", grouped(model.context()));
-  for (const artifact::EntryPoint *entry : *metadata.entry_points()) {
-    fact("target", "target", html(*entry->target()));
+  // The ids of the second and further entry points end with -2, -3, ...
+  const auto &entries = *metadata.entry_points();
+  for (uint32_t i = 0; i < entries.size(); ++i) {
+    const artifact::EntryPoint &entry = *entries[i];
+    std::string suffix = i ? "-" + std::to_string(i + 1) : "";
+    auto own = [&](llvm::StringRef name, llvm::StringRef id, const llvm::Twine &value,
+                   bool code = false) { fact(name, (id + suffix).str(), value, code); };
+    own("target", "target", html(*entry.target()));
     std::string list;
-    if (entry->features())
-      for (const flatbuffers::String *feature : *entry->features())
+    if (entry.features())
+      for (const flatbuffers::String *feature : *entry.features())
         list += (list.empty() ? "" : ", ") + html(*feature);
-    fact("the machine must have", "features", list.empty() ? "nothing beyond" : list);
+    own("the machine must have", "features", list.empty() ? "nothing beyond" : list);
     list.clear();
-    for (const artifact::Kernel *kernel : *entry->kernels())
+    for (const artifact::Kernel *kernel : *entry.kernels())
       list += (list.empty() ? "" : ", ") + html(*kernel->name());
-    fact("kernels", "kernels", list);
-    fact("stages of a step", "stages", grouped(runtime::countStages(*entry).stages));
-    fact("hash of the plan", "plan", hashText(entry->plan()).value_or("none: nothing was planned"),
-         true);
+    own("kernels", "kernels", list);
+    own("bytes of code", "code-bytes", grouped(entry.code_bytes()));
+    own("stages of a step", "stages", grouped(runtime::countStages(entry).stages));
+    own("hash of the plan", "plan", hashText(entry.plan()).value_or("none: nothing was planned"),
+        true);
   }
   fact("hash of the checkpoint", "source",
        hashText(metadata.provenance()->source()).value_or("unknown"), true);
@@ -378,6 +385,9 @@ void Page::origin() {
 void Page::write(llvm::StringRef title) {
   const artifact::Model &model = *contents.metadata->model();
   std::string name = html(title);
+  std::string targets;
+  for (const artifact::EntryPoint *entry : *contents.metadata->entry_points())
+    targets += (targets.empty() ? "" : ", ") + html(*entry->target());
   out << "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
          "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src "
          "'unsafe-inline'\">\n"
@@ -386,14 +396,13 @@ void Page::write(llvm::StringRef title) {
       << name << "</title>\n<style>\n"
       << kStyle << "</style>\n</head>\n<body>\n<header><h1>" << name
       << "</h1><p><span id=\"family\">" << html(*model.family()) << "</span>, "
-      << grouped(contents.layers.size()) << " layers, for "
-      << html(*contents.metadata->entry_points()->Get(0)->target()) << "</p></header>\n";
+      << grouped(contents.layers.size()) << " layers, for " << targets << "</p></header>\n";
   summary();
   headMap();
   neuronStrips();
   bytesByPart();
-  for (const artifact::EntryPoint *entry : *contents.metadata->entry_points())
-    memory(*entry);
+  // Entry points over one set of weights take the same memory: it is drawn for the first.
+  memory(*contents.metadata->entry_points()->Get(0));
   origin();
   out << "<footer>Drawn by coppice inspect --html. Every byte of the artifact was verified "
          "first.</footer>\n</body>\n</html>\n";

@@ -81,6 +81,7 @@ void coppice::inspect::writeJson(const Contents &contents, llvm::raw_ostream &st
     for (const artifact::EntryPoint *entry : *metadata.entry_points())
       json.object([&] {
         json.attribute("level", entry->level());
+        json.attribute("rank", entry->rank());
         json.attribute("target", text(*entry->target()));
         json.attributeArray("features", [&] {
           if (entry->features())

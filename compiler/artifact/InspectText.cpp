@@ -99,6 +99,22 @@ static void writeBytes(const Contents &contents, llvm::raw_ostream &out) {
   row("  ", "prefix, alignment", contents.paddingBytes + sizeof(coppice_prefix));
 }
 
+/// What a step takes, with the plan it was made by.
+static void writeShape(const artifact::EntryPoint &entry, uint32_t context,
+                       llvm::raw_ostream &out) {
+  auto label = [&](llvm::StringRef name) -> llvm::raw_ostream & {
+    return out << llvm::left_justify(name, 14);
+  };
+  label("step") << grouped(runtime::countStages(entry).stages) << " stages, "
+                << grouped(entry.kernels()->size()) << " kernels\n";
+  label("memory") << "arena " << grouped(entry.memory()->arena_bytes_per_row())
+                  << " bytes a row; KV cache " << grouped(kvBytesPerPosition(entry))
+                  << " bytes a position, "
+                  << grouped(kvBytesAtContext(kvBytesPerPosition(entry), context))
+                  << " at full context\n";
+  label("plan") << hashText(entry.plan()).value_or("none") << '\n';
+}
+
 void coppice::inspect::writeText(const Contents &contents, llvm::raw_ostream &out) {
   const artifact::Artifact &metadata = *contents.metadata;
   const artifact::Model &model = *metadata.model();
@@ -114,24 +130,30 @@ void coppice::inspect::writeText(const Contents &contents, llvm::raw_ostream &ou
     out << llvm::format(" (%.1f %%)",
                         100.0 * double(model.parameters()) / double(model.parameters_before()));
   out << '\n';
-  for (const artifact::EntryPoint *entry : *metadata.entry_points()) {
-    label("target") << escaped(*entry->target());
-    if (entry->features() && entry->features()->size()) {
+  // What neighbours have in common is said once, below them.
+  const auto &entries = *metadata.entry_points();
+  auto shape = [&](const artifact::EntryPoint &entry) {
+    std::string text;
+    llvm::raw_string_ostream stream(text);
+    writeShape(entry, model.context(), stream);
+    return text;
+  };
+  for (uint32_t i = 0; i < entries.size(); ++i) {
+    const artifact::EntryPoint &entry = *entries[i];
+    label("target") << escaped(*entry.target());
+    if (entry.features() && entry.features()->size()) {
       llvm::StringRef separator = ": ";
-      for (const flatbuffers::String *feature : *entry->features()) {
+      for (const flatbuffers::String *feature : *entry.features()) {
         out << separator << escaped(*feature);
         separator = ", ";
       }
     }
+    if (entries.size() > 1)
+      out << "; " << grouped(entry.code_bytes()) << " bytes of code";
     out << '\n';
-    label("step") << grouped(runtime::countStages(*entry).stages) << " stages, "
-                  << grouped(entry->kernels()->size()) << " kernels\n";
-    label("memory") << "arena " << grouped(entry->memory()->arena_bytes_per_row())
-                    << " bytes a row; KV cache " << grouped(kvBytesPerPosition(*entry))
-                    << " bytes a position, "
-                    << grouped(kvBytesAtContext(kvBytesPerPosition(*entry), model.context()))
-                    << " at full context\n";
-    label("plan") << hashText(entry->plan()).value_or("none") << '\n';
+    std::string text = shape(entry);
+    if (i + 1 == entries.size() || text != shape(*entries[i + 1]))
+      out << text;
   }
   label("source") << hashText(metadata.provenance()->source()).value_or("unknown") << '\n';
   label("compiler") << escaped(*metadata.provenance()->compiler()) << "\n\n";

@@ -3,6 +3,9 @@
 #include "compiler/artifact/IndexSets.h"
 #include "compiler/artifact/Records.h"
 #include "compiler/artifact/Writer.h"
+#include "coppice/artifact_prefix.h"
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/Support/MathExtras.h"
 #include <map>
 
 using namespace coppice;
@@ -50,6 +53,15 @@ private:
 };
 } // namespace
 
+std::vector<uint64_t> coppice::codePlaces(const Program &program) {
+  std::vector<uint64_t> places = {0};
+  for (const TargetCode &code : program.code) {
+    places.back() = llvm::alignTo(places.back(), COPPICE_AREA_ALIGN);
+    places.push_back(places.back() + code.image.bytes.size());
+  }
+  return places;
+}
+
 static Offset<artifact::Model> buildModel(FlatBufferBuilder &builder, const Program &program,
                                           bool neurons) {
   std::vector<Offset<artifact::Layer>> layers;
@@ -64,29 +76,46 @@ static Offset<artifact::Model> buildModel(FlatBufferBuilder &builder, const Prog
                                program.summary.parameters, stops, layerList);
 }
 
-static llvm::Expected<Offset<artifact::EntryPoint>>
-buildEntry(FlatBufferBuilder &builder, const Program &program, const ArtifactInputs &inputs) {
+/// One for each target, in the program's order, with all that is equal among them stored once.
+static llvm::Expected<std::vector<Offset<artifact::EntryPoint>>>
+buildEntries(FlatBufferBuilder &builder, const Program &program, const ArtifactInputs &inputs) {
   auto stages = writeStages(program.stages);
   if (!stages)
     return stages.takeError();
-  std::vector<Offset<artifact::Kernel>> kernels;
-  for (const KernelSymbol &kernel : program.code.kernels) {
-    assert(kernel.offset < program.code.bytes.size() && "a kernel beyond the code");
-    auto name = builder.CreateString(kernel.name);
-    kernels.push_back(artifact::CreateKernel(builder, name, kernel.offset));
-  }
-  artifact::MemoryPlan memory(program.memory.arenaBytesPerRow, program.memory.kvFloatsPerPosition);
+  artifact::MemoryPlan memory(program.memory.arenaBytesPerRow, program.memory.kvBytesPerPosition);
   std::optional<artifact::Hash> plan;
   if (inputs.plan)
     plan = toHash(*inputs.plan);
 
-  auto target = builder.CreateString(program.target);
-  auto features = builder.CreateVectorOfStrings(program.features);
-  auto kernelList = builder.CreateVector(kernels);
-  auto stageRecords = builder.CreateVector(*stages);
-  return artifact::CreateEntryPoint(builder, /*level=*/0, target, features, /*code_offset=*/0,
-                                    program.code.bytes.size(), kernelList, stageRecords, &memory,
-                                    plan ? &*plan : nullptr);
+  std::map<std::string, Offset<flatbuffers::String>> strings;
+  auto shared = [&](const std::string &text) {
+    Offset<flatbuffers::String> &offset = strings[text];
+    if (offset.IsNull())
+      offset = builder.CreateString(text);
+    return offset;
+  };
+  Offset<flatbuffers::Vector<uint8_t>> stageRecords;
+  std::vector<Offset<artifact::EntryPoint>> entries;
+  std::vector<uint64_t> places = codePlaces(program);
+  for (auto [rank, code] : llvm::enumerate(program.code)) {
+    std::vector<Offset<artifact::Kernel>> kernels;
+    for (const KernelSymbol &kernel : code.image.kernels) {
+      assert(kernel.offset < code.image.bytes.size() && "a kernel beyond the code");
+      kernels.push_back(artifact::CreateKernel(builder, shared(kernel.name), kernel.offset));
+    }
+    auto target = builder.CreateString(code.target);
+    std::vector<Offset<flatbuffers::String>> featureNames;
+    for (const std::string &feature : code.features)
+      featureNames.push_back(shared(feature));
+    auto features = builder.CreateVector(featureNames);
+    auto kernelList = builder.CreateVector(kernels);
+    if (stageRecords.IsNull())
+      stageRecords = builder.CreateVector(*stages);
+    entries.push_back(artifact::CreateEntryPoint(
+        builder, /*level=*/0, target, features, places[rank], code.image.bytes.size(), kernelList,
+        stageRecords, &memory, plan ? &*plan : nullptr, uint32_t(rank)));
+  }
+  return std::move(entries);
 }
 
 static llvm::Expected<std::vector<uint8_t>> build(const Program &program,
@@ -97,9 +126,9 @@ static llvm::Expected<std::vector<uint8_t>> build(const Program &program,
   if (!weights)
     return weights.takeError();
   auto model = buildModel(builder, program, neurons);
-  auto entry = buildEntry(builder, program, inputs);
-  if (!entry)
-    return entry.takeError();
+  auto entries = buildEntries(builder, program, inputs);
+  if (!entries)
+    return entries.takeError();
 
   std::optional<artifact::Hash> source;
   if (inputs.source)
@@ -113,20 +142,22 @@ static llvm::Expected<std::vector<uint8_t>> build(const Program &program,
   }
   auto roleList = builder.CreateVectorOfStrings(roles);
   auto weightRecords = builder.CreateVector(*weights);
-  auto entries = builder.CreateVector(&*entry, 1);
+  auto entryList = builder.CreateVector(*entries);
   artifact::FinishArtifactBuffer(builder,
                                  artifact::CreateArtifact(builder, model, roleList, weightRecords,
-                                                          entries, provenance, tokenizer));
+                                                          entryList, provenance, tokenizer));
   return std::vector<uint8_t>(builder.GetBufferPointer(),
                               builder.GetBufferPointer() + builder.GetSize());
 }
 
 llvm::Expected<std::vector<uint8_t>> coppice::buildMetadata(const Program &program,
                                                             const ArtifactInputs &inputs) {
-  for (const Stage &stage : program.stages) {
-    assert(stage.kernel < program.code.kernels.size() && "a stage without its kernel");
-    (void)stage;
-  }
+  assert(!program.code.empty() && "a program without code");
+  for (const TargetCode &code : program.code)
+    for (const Stage &stage : program.stages) {
+      assert(stage.kernel < code.image.kernels.size() && "a stage without its kernel");
+      (void)stage;
+    }
   auto metadata = build(program, inputs, /*neurons=*/true);
   if (!metadata || metadata->size() - inputs.tokenizer.size() <= kMetadataBudget)
     return metadata;

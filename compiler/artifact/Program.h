@@ -42,6 +42,14 @@ struct CodeImage {
   std::vector<KernelSymbol> kernels;
 };
 
+/// A program's kernels for one kind of machine. All of a program's images have the same kernels in
+/// the same order, so that one list of stages serves them all.
+struct TargetCode {
+  std::string target;                // resolved name, "x86-64-v3"
+  std::vector<std::string> features; // that the machine must have, LLVM's names
+  CodeImage image;
+};
+
 struct Stage {
   uint32_t kernel = 0; // index into CodeImage::kernels
   uint32_t set = 0;    // COPPICE_ROWS_ALL or COPPICE_ROWS_LOGITS
@@ -53,14 +61,12 @@ struct Stage {
 };
 
 struct MemoryPlan {
-  uint64_t arenaBytesPerRow = 0;    // a multiple of 64
+  uint64_t arenaBytesPerRow = 0;   // a multiple of 64
   uint64_t kvBytesPerPosition = 0; // over all layers
 };
 
 struct Program {
-  std::string target;                // resolved name, "x86-64-v3"
-  std::vector<std::string> features; // that the machine must have, LLVM's names
-  CodeImage code;
+  std::vector<TargetCode> code; // at least one, the better later: a machine runs the last it can
   std::vector<Stage> stages;
   std::vector<PackedWeight> weights; // ascending offsets
   MemoryPlan memory;

@@ -4,6 +4,7 @@
 #include "compiler/artifact/OutputFile.h"
 #include "coppice/artifact_prefix.h"
 #include "runtime/core/checksum.h"
+#include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/MathExtras.h"
 
 using namespace coppice;
@@ -62,13 +63,14 @@ llvm::Error coppice::writeArtifact(const Program &program, const Checkpoint &che
   if (!metadata)
     return metadata.takeError();
 
+  std::vector<uint64_t> places = codePlaces(program);
   coppice_prefix prefix = {};
   memcpy(prefix.magic, COPPICE_ARTIFACT_MAGIC, sizeof prefix.magic);
   prefix.version = COPPICE_ARTIFACT_VERSION;
   prefix.kernel_abi = COPPICE_KERNEL_ABI_VERSION;
   prefix.metadata = {llvm::alignTo(sizeof prefix, COPPICE_METADATA_ALIGN), metadata->size()};
   prefix.code = {llvm::alignTo(prefix.metadata.offset + metadata->size(), COPPICE_AREA_ALIGN),
-                 program.code.bytes.size()};
+                 places.back()};
   prefix.weights = {llvm::alignTo(prefix.code.offset + prefix.code.bytes, COPPICE_AREA_ALIGN),
                     segmentBytes(program.weights)};
   prefix.file_bytes = prefix.weights.offset + prefix.weights.bytes;
@@ -95,7 +97,8 @@ llvm::Error coppice::writeArtifact(const Program &program, const Checkpoint &che
       memcpy(head.data() + offset, data, bytes);
   };
   put(prefix.metadata.offset, metadata->data(), metadata->size());
-  put(prefix.code.offset, program.code.bytes.data(), program.code.bytes.size());
+  for (auto [code, place] : llvm::zip_first(program.code, places))
+    put(prefix.code.offset + place, code.image.bytes.data(), code.image.bytes.size());
   put(0, &prefix, sizeof prefix); // its own checksum counts as zero
   coppice_checksum sum;
   coppice_checksum_init(&sum);

@@ -26,6 +26,9 @@ struct ArtifactInputs {
   std::function<llvm::Error(uint64_t)> beforeCommit;
 };
 
+/// Where each target's code lies in the file's code area; last, where the area ends.
+std::vector<uint64_t> codePlaces(const Program &program);
+
 /// The metadata FlatBuffer of a program, finished. Errors: a program beyond the schema's counts.
 llvm::Expected<std::vector<uint8_t>> buildMetadata(const Program &program,
                                                    const ArtifactInputs &inputs);

@@ -4,6 +4,7 @@
 #include "llvm/ADT/StringMap.h"
 #include "llvm/TargetParser/Host.h"
 #include "llvm/TargetParser/Triple.h"
+#include <map>
 
 using namespace coppice;
 
@@ -44,4 +45,40 @@ llvm::Expected<Target> coppice::resolveTarget(llvm::StringRef name) {
   }
   return llvm::createStringError("target \"%s\" is not known; known are native, %s",
                                  name.str().c_str(), llvm::join(known, ", ").c_str());
+}
+
+llvm::Expected<std::vector<Target>> coppice::resolveTargets(llvm::StringRef list) {
+  if (list == "all-x86")
+    return x86Targets().vec();
+  // By place among the levels.
+  std::map<size_t, Target> chosen;
+  llvm::SmallVector<llvm::StringRef> names;
+  list.split(names, ',');
+  for (llvm::StringRef name : names) {
+    if (name.empty())
+      return llvm::createStringError("a target's name is empty in \"%s\"; put one comma between "
+                                     "two names",
+                                     list.str().c_str());
+    if (name == "all-x86")
+      return llvm::createStringError("target \"all-x86\" stands for all levels, and \"%s\" names "
+                                     "others beside it; leave them out",
+                                     list.str().c_str());
+    auto target = resolveTarget(name);
+    if (!target)
+      return target.takeError();
+    size_t rank =
+        size_t(llvm::find_if(x86Targets(),
+                             [&](const Target &level) { return level.name == target->name; }) -
+               x86Targets().begin());
+    std::string resolved = target->name;
+    if (!chosen.try_emplace(rank, std::move(*target)).second)
+      return llvm::createStringError(
+          "target \"%s\" is in \"%s\" twice%s; leave one out", resolved.c_str(), list.str().c_str(),
+          llvm::is_contained(names, "native") ? " (on this machine native is a name for it too)"
+                                              : "");
+  }
+  std::vector<Target> targets;
+  for (auto &[rank, target] : chosen)
+    targets.push_back(std::move(target));
+  return std::move(targets);
 }

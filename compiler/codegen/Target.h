@@ -45,4 +45,8 @@ llvm::ArrayRef<Target> x86Targets();
 /// every level is an error that names the first level's missing features.
 llvm::Expected<Target> resolveTarget(llvm::StringRef name);
 
+/// Several, as names with commas between them, or all of a family as "all-x86": in rising order,
+/// whatever the list's. A name that is empty, unknown or there twice is an error.
+llvm::Expected<std::vector<Target>> resolveTargets(llvm::StringRef list);
+
 } // namespace coppice

@@ -9,6 +9,7 @@
 #include "compiler/import/Import.h"
 #include "compiler/pipeline/PassList.h"
 #include "compiler/pipeline/Report.h"
+#include "coppice/limits.h"
 #include "dialects/pack/Pack.h"
 #include "mlir/IR/MLIRContext.h"
 #include "llvm/Support/ScopedPrinter.h"
@@ -95,7 +96,7 @@ public:
     program.parametersBefore = summarize(*imported, *imported).parameters;
     imported = {};
     if (llvm::Error error = runPhase(*module, options.verifyEach, [&](OpPassManager &pm) {
-          addPackPasses(pm, options.weights, options.keepMasks);
+          addPackPasses(pm, options.weights, options.kv, options.keepMasks);
         }))
       return std::move(error);
     if (stopped(Phase::Pack))
@@ -117,10 +118,13 @@ private:
   }
 
   llvm::Error readInputs() {
-    auto resolved = resolveTarget(options.target);
+    auto resolved = resolveTargets(options.target);
     if (!resolved)
       return resolved.takeError();
-    target = std::move(*resolved);
+    targets = std::move(*resolved);
+    if (targets.size() > 1 && (options.emit == Emit::Llvm || options.emit == Emit::Asm))
+      return fail("--target " + options.target + " names " + llvm::Twine(targets.size()) +
+                  " targets, and code is printed for one; name one of them");
     auto opened = Checkpoint::open(options.modelDir);
     if (!opened)
       return opened.takeError();
@@ -148,6 +152,14 @@ private:
     program.stopTokens.assign(model->stopTokens.begin(), model->stopTokens.end());
     program.context = options.context.value_or(model->context);
     vocabulary = model->vocab;
+    if (program.context > COPPICE_MAX_ID) {
+      std::string says =
+          options.context ? "--context"
+                          : joinPath(options.modelDir, "config.json") + ": max_position_embeddings";
+      return fail(says + " " + llvm::Twine(program.context) + " is beyond the " +
+                  llvm::Twine(COPPICE_MAX_ID) +
+                  " positions that an artifact can have; give --context with at most that many");
+    }
     if (model->positionLimit && program.context > *model->positionLimit)
       return fail("--context " + llvm::Twine(program.context) + " is beyond the " +
                   llvm::Twine(*model->positionLimit) +
@@ -172,7 +184,7 @@ private:
     if (!list)
       return list.takeError();
     if (options.emit != Emit::Artifact) {
-      auto text = generateText(list->kernels, target,
+      auto text = generateText(list->kernels, targets.front(),
                                options.emit == Emit::Llvm ? CodeForm::LLVM : CodeForm::Assembly);
       if (!text)
         return text.takeError();
@@ -180,13 +192,15 @@ private:
         return std::move(error);
       return CompileResult();
     }
-    auto code = generateCode(list->kernels, target);
-    if (!code)
-      return code.takeError();
-    assert(code->kernels.size() == list->kernels.size() && "every kernel is in the image");
-    program.target = target.name;
-    program.features = target.features;
-    program.code = std::move(*code);
+    for (size_t i = 0; i < targets.size(); ++i) {
+      if (i)
+        progress("code", double(i) / double(targets.size()));
+      auto code = generateCode(list->kernels, targets[i]);
+      if (!code)
+        return code.takeError();
+      assert(code->kernels.size() == list->kernels.size() && "every kernel is in the image");
+      program.code.push_back({targets[i].name, targets[i].features, std::move(*code)});
+    }
     program.stages = std::move(list->stages);
     program.weights = std::move(list->weights);
     program.memory = list->memory;
@@ -213,7 +227,8 @@ private:
       progress("weights", total ? double(done) / total : 1);
     };
     CompileResult result;
-    result.target = target.name;
+    for (const Target &target : targets)
+      result.target += (result.target.empty() ? "" : ", ") + target.name;
     result.parametersBefore = program.parametersBefore;
     result.parametersAfter = program.summary.parameters;
     for (const TensorInfo &tensor : checkpoint->tensors())
@@ -246,7 +261,7 @@ private:
 
   const CompileOptions &options;
   MLIRContext context;
-  Target target;
+  std::vector<Target> targets;
   std::unique_ptr<Checkpoint> checkpoint;
   std::optional<Plan> plan;
   std::optional<Digest> hashOfPlan;

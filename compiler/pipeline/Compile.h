@@ -16,7 +16,8 @@ struct CompileOptions {
   std::string output;              // a file; "-" is standard output, for text only
   std::string plan;                // a file; empty: nothing is cut
   std::string weights = "stored";  // as WeightChoice.h says
-  std::string target = "native";   // a name of resolveTarget
+  std::string kv = "f32";          // or bf16, i8: elements of the KV cache
+  std::string target = "native";   // a name or a list of resolveTargets
   std::optional<uint32_t> context; // positions; the model's config without it
   Emit emit = Emit::Artifact;
   Phase stopAfter = Phase::Memory; // for Emit::Mlir
@@ -33,7 +34,7 @@ struct CompileOptions {
 struct CompileResult {
   uint64_t artifactBytes = 0, checkpointBytes = 0;
   uint64_t parametersBefore = 0, parametersAfter = 0;
-  std::string target;
+  std::string target; // or several, with ", " between them, the lowest first
 };
 
 /// Compiles. On an error nothing is left behind: outputs are written beside and renamed.

@@ -36,19 +36,25 @@ llvm::json::Value makeReport(const Program &program, uint64_t checkpointBytes,
   llvm::json::Object byRole;
   for (auto &[role, bytes] : roles)
     byRole[role] = bytes;
+  std::string targets;
+  uint64_t codeBytes = 0;
+  for (const TargetCode &code : program.code) {
+    targets += (targets.empty() ? "" : ",") + code.target;
+    codeBytes += code.image.bytes.size();
+  }
   return llvm::json::Object{
       {"version", 1},
       {"model_type", program.modelType},
-      {"target", program.target},
+      {"target", std::move(targets)},
       {"parameters_before", program.parametersBefore},
       {"parameters", program.summary.parameters},
       {"checkpoint_bytes", checkpointBytes},
       {"artifact_bytes", artifactBytes},
       {"weight_bytes", weightBytes},
-      {"code_bytes", uint64_t(program.code.bytes.size())},
+      {"code_bytes", codeBytes},
       {"weight_bytes_by_role", std::move(byRole)},
       {"arena_bytes_per_row", program.memory.arenaBytesPerRow},
-      {"kv_bytes_per_position", 4 * program.memory.kvFloatsPerPosition},
+      {"kv_bytes_per_position", program.memory.kvBytesPerPosition},
       {"context", program.context},
       {"layers", std::move(layers)},
   };

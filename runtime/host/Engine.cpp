@@ -1,13 +1,13 @@
-// Engines and sessions: arguments are checked here, then the core runs the step. The workers wait
-// at the same barrier before a step, between its stages, and after it.
+// Engines and sessions: arguments are checked here, then the core runs the step on the engine's
+// team of threads.
 #include "runtime/core/session.h"
 #include "runtime/core/step.h"
-#include "runtime/host/Barrier.h"
 #include "runtime/host/Model.h"
+#include "runtime/host/Team.h"
 #include <algorithm>
 #include <cstdlib>
 #include <new>
-#include <pthread.h>
+#include <sys/mman.h>
 
 using namespace coppice::runtime;
 
@@ -15,66 +15,46 @@ static_assert(COPPICE_SESSION_ALIGN == COPPICE_SESSION_ALIGNMENT, "one promise")
 
 namespace {
 constexpr uint32_t kMaxThreads = 1024, kMaxRows = 1 << 16, kDefaultRows = 64;
-// About 100 us where every thread has a processor; else the one awaited wants this one.
-constexpr uint32_t kSpins = 4000, kCrowdedSpins = 50;
 
-uint32_t processors() {
-  cpu_set_t set;
-  if (sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) > 0)
-    return uint32_t(CPU_COUNT(&set));
-  long online = sysconf(_SC_NPROCESSORS_ONLN);
-  return online > 0 ? uint32_t(online) : 1;
-}
-
-/// Threads that are worth it: a stage should keep each busy for longer than the barrier after it
-/// takes. 64 KiB of weights are some microseconds.
+/// Threads that are worth it without being asked for: a stage of one token should keep each busy
+/// for much longer than the barrier after it takes, also when other work delays one of them. A
+/// quarter of a MiB of weights is some 10 us.
 uint32_t threadsFor(const coppice_model &model) {
-  constexpr uint64_t kBytesEach = 64 << 10;
+  constexpr uint64_t kBytesEach = 256 << 10;
   uint64_t stages = std::max<uint64_t>(model.program.stage_count, 1);
-  uint64_t useful = 1 + model.artifact.prefix.weights.bytes / stages / kBytesEach;
+  uint64_t useful =
+      std::max<uint64_t>(model.artifact.prefix.weights.bytes / stages / kBytesEach, 1);
   return uint32_t(std::min<uint64_t>({useful, processors(), kMaxThreads}));
 }
 } // namespace
 
 struct coppice_engine {
   coppice_engine(coppice_model *model, uint32_t threads, uint32_t maxRows)
-      : model(model), threads(threads), maxRows(maxRows),
-        barrier(threads, threads <= processors() ? kSpins : kCrowdedSpins) {}
+      : model(model), threads(threads), maxRows(maxRows), team(threads) {}
 
   coppice_model *const model;
   const uint32_t threads, maxRows;
-  uint32_t started = 0; // worker threads that run
-  bool stop = false;    // written before the barrier that starts a step, read after it
-  const coppice_program *running = nullptr; // likewise
   std::atomic<bool> busy{false};
   coppice_frame frame{};
   uint8_t *arena = nullptr;
   coppice_row *rows = nullptr;   // all rows, then those that want logits
   uint32_t *sources = nullptr;   // of the latter, their numbers among all
   coppice_token *feed = nullptr; // scratch of coppice_engine_feed
-  struct Worker {
-    coppice_engine *engine;
-    uint32_t number;
-    pthread_t thread;
-  } *workers = nullptr;
-  Barrier barrier;
+  Team team;
 };
 
 namespace {
 
-void waitAt(void *barrier) { static_cast<Barrier *>(barrier)->wait(); }
-
-void *work(void *argument) {
-  auto *worker = static_cast<coppice_engine::Worker *>(argument);
-  coppice_engine *engine = worker->engine;
-  for (;;) {
-    engine->barrier.wait();
-    if (engine->stop)
-      return nullptr;
-    coppice_step_run(engine->running, &engine->frame, worker->number, engine->threads, waitAt,
-                     &engine->barrier);
-    engine->barrier.wait();
-  }
+/// Room for activations; where it is large, on huge pages if the system has them.
+uint8_t *makeArena(size_t bytes) {
+  constexpr size_t kHuge = 2 << 20;
+  if (bytes < 2 * kHuge)
+    return static_cast<uint8_t *>(aligned_alloc(64, bytes ? bytes : 64));
+  size_t whole = (bytes + kHuge - 1) / kHuge * kHuge;
+  void *arena = whole < bytes ? nullptr : aligned_alloc(kHuge, whole);
+  if (arena)
+    (void)madvise(arena, whole, MADV_HUGEPAGE); // a wish; pages are used one by one all the same
+  return static_cast<uint8_t *>(arena);
 }
 
 coppice_status allocate(coppice_engine &engine) {
@@ -82,51 +62,27 @@ coppice_status allocate(coppice_engine &engine) {
   if (perRow > (SIZE_MAX - 64) / engine.maxRows)
     return COPPICE_NO_MEMORY;
   size_t arenaBytes = size_t(perRow) * engine.maxRows;
-  engine.arena = static_cast<uint8_t *>(aligned_alloc(64, arenaBytes ? arenaBytes : 64));
+  engine.arena = makeArena(arenaBytes);
   engine.rows = static_cast<coppice_row *>(calloc(size_t(2) * engine.maxRows, sizeof(coppice_row)));
   engine.sources = static_cast<uint32_t *>(calloc(engine.maxRows, sizeof(uint32_t)));
   engine.feed = static_cast<coppice_token *>(calloc(engine.maxRows, sizeof(coppice_token)));
-  engine.workers =
-      static_cast<coppice_engine::Worker *>(calloc(engine.threads, sizeof(coppice_engine::Worker)));
-  return engine.arena && engine.rows && engine.sources && engine.feed && engine.workers
-             ? COPPICE_OK
-             : COPPICE_NO_MEMORY;
+  return engine.arena && engine.rows && engine.sources && engine.feed ? COPPICE_OK
+                                                                      : COPPICE_NO_MEMORY;
 }
 
 void freeEngine(coppice_engine *engine) {
   coppice_model *model = engine->model;
-  free(engine->arena);
-  free(engine->rows);
-  free(engine->sources);
-  free(engine->feed);
-  free(engine->workers);
-  engine->~coppice_engine();
+  uint8_t *arena = engine->arena;
+  coppice_row *rows = engine->rows;
+  uint32_t *sources = engine->sources;
+  coppice_token *feed = engine->feed;
+  engine->~coppice_engine(); // ends the threads
   free(engine);
+  free(arena);
+  free(rows);
+  free(sources);
+  free(feed);
   release(model);
-}
-
-/// Ends the workers that run. Those that could not be started are missing at the barrier, so this
-/// thread arrives in their place.
-void stopWorkers(coppice_engine &engine) {
-  engine.stop = true;
-  for (uint32_t i = engine.started; i < engine.threads; ++i)
-    engine.barrier.arrive();
-  for (uint32_t i = 0; i < engine.started; ++i)
-    pthread_join(engine.workers[i + 1].thread, nullptr);
-}
-
-coppice_status startWorkers(coppice_engine &engine) {
-  while (engine.started + 1 < engine.threads) {
-    coppice_engine::Worker &worker = engine.workers[engine.started + 1];
-    worker.engine = &engine;
-    worker.number = engine.started + 1;
-    if (pthread_create(&worker.thread, nullptr, work, &worker) != 0) {
-      stopWorkers(engine);
-      return COPPICE_NO_MEMORY;
-    }
-    ++engine.started;
-  }
-  return COPPICE_OK;
 }
 
 /// Gives each token its row and position; takes the positions back if one is refused.
@@ -152,13 +108,20 @@ coppice_status place(coppice_engine &engine, const coppice_token *tokens, size_t
   return COPPICE_OK;
 }
 
+/// What the threads of a run share.
+struct Running {
+  const coppice_program *program;
+  const coppice_frame *frame;
+};
+
 void runProgram(coppice_engine &engine, const coppice_program &program) {
-  if (engine.threads == 1)
-    return coppice_step_run(&program, &engine.frame, 0, 1, nullptr, nullptr);
-  engine.running = &program;
-  engine.barrier.wait();
-  coppice_step_run(&program, &engine.frame, 0, engine.threads, waitAt, &engine.barrier);
-  engine.barrier.wait();
+  Running running = {&program, &engine.frame};
+  engine.team.run(
+      [](void *context, uint32_t thread, uint32_t threads, void *meeting) {
+        const Running &run = *static_cast<Running *>(context);
+        coppice_step_run(run.program, run.frame, thread, threads, Team::meet, meeting);
+      },
+      &running);
 }
 
 /// What is called after each stage; null: nothing.
@@ -230,7 +193,7 @@ coppice_status coppice_engine_create(coppice_model *model, uint32_t threads, uin
   coppice_status status = allocate(*engine);
   if (status == COPPICE_OK) {
     lacking = "threads";
-    status = startWorkers(*engine);
+    status = engine->team.start() ? COPPICE_OK : COPPICE_NO_MEMORY;
   }
   if (status != COPPICE_OK) {
     freeEngine(engine);
@@ -243,11 +206,17 @@ coppice_status coppice_engine_create(coppice_model *model, uint32_t threads, uin
 }
 
 void coppice_engine_destroy(coppice_engine *engine) {
+  if (engine)
+    freeEngine(engine);
+}
+
+coppice_status coppice_engine_pin(coppice_engine *engine) {
   if (!engine)
-    return;
-  if (engine->threads > 1)
-    stopWorkers(*engine);
-  freeEngine(engine);
+    return COPPICE_BAD_ARGUMENT;
+  Busy busy(*engine);
+  if (!busy.taken)
+    return COPPICE_BUSY;
+  return engine->team.pin() ? COPPICE_OK : COPPICE_BAD_ARGUMENT;
 }
 
 uint32_t coppice_engine_threads(const coppice_engine *engine) {

@@ -21,7 +21,9 @@ const char *systemError(SystemText &text) { return strerror_r(errno, text, sizeo
 
 coppice_status mapFile(const char *path, coppice_model &model, coppice_error *error) {
   SystemText text;
-  int file = open(path, O_RDONLY | O_CLOEXEC);
+  // O_NONBLOCK: a pipe that nobody writes to would otherwise keep open() waiting. Reading a regular
+  // file does not heed it.
+  int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
   if (file < 0)
     return fail(error, COPPICE_FILE_ERROR, "%s: cannot open: %s", path, systemError(text));
   struct stat status;
@@ -115,8 +117,12 @@ coppice_status buildProgram(coppice_model &model, coppice_error *error) {
   coppice_stage *next = model.stages;
   for (StageRecord stage; reader.next(stage); args += stage.words) {
     uint8_t *address = model.code + entry.kernels()->Get(stage.kernel)->offset();
-    *next++ = {reinterpret_cast<coppice_kernel>(address), args, stage.count, uint16_t(stage.set),
-               uint8_t(stage.perRow), uint8_t(stage.joined)};
+    *next++ = {reinterpret_cast<coppice_kernel>(address),
+               args,
+               stage.count,
+               uint16_t(stage.set),
+               uint8_t(stage.perRow),
+               uint8_t(stage.joined)};
     std::copy(stage.args, stage.args + stage.words, args);
   }
   free(previous);
@@ -131,15 +137,15 @@ coppice_status buildProgram(coppice_model &model, coppice_error *error) {
   return COPPICE_OK;
 }
 
-coppice_status load(const char *path, bool skipWeights, coppice_model &model,
+coppice_status load(const char *path, const coppice_open_options &options, coppice_model &model,
                     coppice_error *error) {
   if (coppice_status status = mapFile(path, model, error))
     return status;
   coppice_error reason{};
-  coppice_status status =
-      verifyArtifact(model.file, model.fileBytes, skipWeights, model.artifact, &reason);
+  coppice_status status = verifyArtifact(model.file, model.fileBytes, options.skip_weight_check,
+                                         model.artifact, &reason);
   if (status == COPPICE_OK) {
-    model.entry = chooseEntryPoint(*model.artifact.metadata, &reason);
+    model.entry = chooseEntryPoint(*model.artifact.metadata, options.target, &reason);
     status = model.entry ? mapCode(model, &reason) : COPPICE_OTHER_MACHINE;
   }
   if (status == COPPICE_OK)
@@ -178,7 +184,8 @@ coppice_status coppice_model_open(const char *path, const coppice_open_options *
   if (!memory)
     return fail(error, COPPICE_NO_MEMORY, "no memory for a model");
   auto *model = new (memory) coppice_model();
-  if (coppice_status status = load(path, options && options->skip_weight_check, *model, error)) {
+  if (coppice_status status =
+          load(path, options ? *options : coppice_open_options{}, *model, error)) {
     release(model);
     return status;
   }

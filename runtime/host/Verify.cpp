@@ -2,8 +2,8 @@
 // then what the numbers mean. After the checksums damage is excluded, so that a message about a
 // number is about a faulty compiler; it must still never be believed.
 #include "runtime/host/Verify.h"
+#include "coppice/limits.h"
 #include "runtime/core/checksum.h"
-#include "runtime/host/Features.h"
 #include "runtime/host/Records.h"
 #include <algorithm>
 #include <cstring>
@@ -16,8 +16,8 @@ constexpr uint64_t kMaxMetadata = uint64_t(1) << 30;
 constexpr uint64_t kMaxCode = uint64_t(1) << 28;
 constexpr uint64_t kMaxBytesEach = uint64_t(1) << 40; // arena per row, KV cache per position
 constexpr uint32_t kMaxTables = 1 << 20, kMaxDepth = 16;
-constexpr uint32_t kMaxId = INT32_MAX - COPPICE_KV_BLOCK; // tokens and positions are int32
 constexpr uint32_t kMaxStages = 1 << 20, kMaxEntryPoints = 64;
+constexpr uint32_t kMaxFeatures = 256; // asking the processor for one takes a while
 
 uint64_t alignUp(uint64_t n, uint64_t alignment) {
   return (n + alignment - 1) / alignment * alignment;
@@ -128,9 +128,9 @@ coppice_status checkModel(const artifact::Model &model, coppice_error *error) {
                        {"token limit", model.token_limit()},
                        {"context", model.context()}};
   for (const auto &number : numbers)
-    if (number.value == 0 || number.value > kMaxId)
+    if (number.value == 0 || number.value > COPPICE_MAX_ID)
       return fail(error, COPPICE_BAD_ARTIFACT, "the artifact's %s is %u, expected 1 to %u",
-                  number.name, number.value, kMaxId);
+                  number.name, number.value, COPPICE_MAX_ID);
   for (const artifact::Layer *layer : *model.layers()) {
     coppice_status status = checkSet(*layer->heads(), /*recorded=*/true, error);
     if (status == COPPICE_OK)
@@ -174,6 +174,9 @@ coppice_status checkEntryPoint(const artifact::EntryPoint &entry, uint64_t codeB
   for (const artifact::Kernel *kernel : *entry.kernels())
     if (kernel->offset() >= entry.code_bytes())
       return bad(error, "a kernel lies outside its code segment");
+  if (entry.features() && entry.features()->size() > kMaxFeatures)
+    return bad(error, "the number of features of an entry point", entry.features()->size(),
+               kMaxFeatures);
   StageReader reader(entry);
   uint32_t stages = 0;
   for (StageRecord stage; reader.next(stage);)
@@ -184,7 +187,7 @@ coppice_status checkEntryPoint(const artifact::EntryPoint &entry, uint64_t codeB
   const artifact::MemoryPlan &memory = *entry.memory();
   if (memory.arena_bytes_per_row() % 64 || memory.arena_bytes_per_row() > kMaxBytesEach)
     return bad(error, "the arena's size is out of range");
-  if (memory.kv_floats_per_position() > kMaxBytesEach / sizeof(float))
+  if (memory.kv_bytes_per_position() > kMaxBytesEach)
     return bad(error, "the KV cache's size is out of range");
   return COPPICE_OK;
 }
@@ -220,29 +223,6 @@ coppice_status verifyArtifact(const uint8_t *file, size_t bytes, bool skipWeight
       return status;
   out = {prefix, &metadata};
   return COPPICE_OK;
-}
-
-const artifact::EntryPoint *chooseEntryPoint(const artifact::Artifact &metadata,
-                                             coppice_error *error) {
-  const char *missing = nullptr, *target = nullptr;
-  for (const artifact::EntryPoint *entry : *metadata.entry_points()) {
-    const char *lacks = nullptr;
-    if (entry->features())
-      for (const flatbuffers::String *feature : *entry->features())
-        if (!lacks && !hasFeature(feature->c_str()))
-          lacks = feature->c_str();
-    if (!lacks)
-      return entry;
-    if (!missing) {
-      missing = lacks;
-      target = entry->target()->c_str();
-    }
-  }
-  fail(error, COPPICE_OTHER_MACHINE,
-       "the artifact is compiled for %.64s, and this machine lacks %.64s; compile it with a "
-       "--target that this machine has",
-       target, missing);
-  return nullptr;
 }
 
 } // namespace coppice::runtime

@@ -22,8 +22,9 @@ struct VerifiedArtifact {
 coppice_status verifyArtifact(const uint8_t *file, size_t bytes, bool skipWeights,
                               VerifiedArtifact &out, coppice_error *error);
 
-/// The first entry point that this machine can run, or null with an error.
-const artifact::EntryPoint *chooseEntryPoint(const artifact::Artifact &metadata,
+/// Of the entry points that this machine can run the one of the highest rank; with `target`, that
+/// of this name. Null with an error if there is none, which says what the machine lacks for each.
+const artifact::EntryPoint *chooseEntryPoint(const artifact::Artifact &metadata, const char *target,
                                              coppice_error *error);
 
 } // namespace coppice::runtime

@@ -43,6 +43,8 @@ what comes out:
   --quiet             no speed on standard error
 how to run:
   --threads T         threads (default: one for each processor, fewer for small models)
+  --pin               bind each thread to a processor of its own
+  --target NAME       run the artifact's code for NAME (default: the best that this machine can run)
   --context N         use at most N positions of the model's context
   --skip-weight-check do not compute the weights' checksum when loading
 
@@ -139,6 +141,7 @@ int parseArguments(int argc, char **argv, Arguments &arguments) {
   } const flags[] = {{"--print-tokens", &arguments.printTokens},
                      {"--echo", &arguments.echo},
                      {"--quiet", &arguments.quiet},
+                     {"--pin", &arguments.pin},
                      {"--skip-weight-check", &arguments.skipWeightCheck}};
   struct {
     const char *name;
@@ -151,6 +154,7 @@ int parseArguments(int argc, char **argv, Arguments &arguments) {
       {"-p", nullptr, nullptr, &arguments.prompt, &arguments.hasPrompt, 0},
       {"--tokens", nullptr, nullptr, &tokens, &hasTokens, 0},
       {"--logits", nullptr, nullptr, &arguments.logits, &hasLogits, 0},
+      {"--target", nullptr, nullptr, &arguments.target, nullptr, 0},
       {"-n", &arguments.count, nullptr, nullptr, &arguments.hasCount, INT32_MAX},
       {"--temperature", nullptr, &arguments.sampling.temperature, nullptr, nullptr, 0},
       {"--top-k", &arguments.sampling.top_k, nullptr, nullptr, nullptr, INT32_MAX},

@@ -91,7 +91,9 @@ static bool makeSession(Run &run, uint32_t context) {
 bool prepare(Run &run) {
   const Arguments &arguments = run.arguments;
   coppice_error error;
-  coppice_open_options options = {arguments.skipWeightCheck};
+  coppice_open_options options = {};
+  options.skip_weight_check = arguments.skipWeightCheck;
+  options.target = arguments.target.empty() ? nullptr : arguments.target.c_str();
   struct stat status;
   if (stat(arguments.file.c_str(), &status) == 0 && S_ISDIR(status.st_mode))
     return report("%s: this is a folder, and an artifact is wanted; a model's folder is compiled "
@@ -117,6 +119,10 @@ bool prepare(Run &run) {
   if (coppice_engine_create(model, arguments.threads, rows, &engine, &error) != COPPICE_OK)
     return report("%s", error.message);
   run.engine.reset(engine);
+  if (arguments.pin && coppice_engine_pin(engine) != COPPICE_OK)
+    return report("--pin: %u threads cannot each have a processor of their own here; ask for fewer "
+                  "with --threads",
+                  coppice_engine_threads(engine));
   run.logits.resize(run.info.vocabulary);
   return true;
 }

@@ -1,13 +1,19 @@
 // coppice compile: options to CompileOptions, progress on a terminal, one line at the end.
 #include "compiler/pipeline/Compile.h"
 #include "compiler/passes/pack/WeightChoice.h"
+#include "runtime/files/NewFile.h"
 #include "tools/Message.h"
 #include "tools/coppice/Commands.h"
+#include "tools/coppice/Progress.h"
+#include "llvm/ADT/DenseSet.h"
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/StringSet.h"
 #include "llvm/Option/ArgList.h"
 #include "llvm/Option/OptTable.h"
 #include "llvm/Option/Option.h"
+#include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Format.h"
+#include "llvm/Support/Path.h"
 #include "llvm/Support/Process.h"
 #include "llvm/Support/raw_ostream.h"
 
@@ -61,6 +67,8 @@ examples (opt-125m stands for such a folder; tests/models/opt-icl is one):
       the whole model, in the checkpoint's own precision, for this machine
   coppice compile opt-125m --plan cut.json --weights f16 --target x86-64-v3 -o opt.coppice
       what the plan leaves, as float16, for any machine with AVX2
+  coppice compile opt-125m --weights f16 --target x86-64-v3,x86-64-v4 -o opt.coppice
+      for AVX2 and for AVX-512, in one file with the same weights
   coppice compile opt-125m --weights i4,head=i8,embed=f16,*.fc2.weight=i8 -o opt.coppice
       4-bit matrices with some better than that; patterns are of tensor names
   coppice compile opt-125m --plan cut.json --keep-masks -o masked.coppice
@@ -87,41 +95,52 @@ void printHelp(const CompileOptTable &table) {
 }
 
 int wrongCall(const llvm::Twine &message) {
-  llvm::errs() << "error: " << message << "\nsee coppice compile --help\n";
+  llvm::errs() << "error: " << tools::visible(message.str()) << "\nsee coppice compile --help\n";
   return 2;
 }
 
-/// Redraws one line of standard error, and clears it when done.
-class ProgressLine {
-public:
-  void show(llvm::StringRef what, double done) {
-    int percent = int(done * 100);
-    if (what == phase && percent == shown)
-      return;
-    phase = what.str();
-    shown = percent;
-    llvm::errs() << "\r\033[K" << what << ' ' << percent << '%';
-  }
-  ~ProgressLine() {
-    if (shown >= 0)
-      llvm::errs() << "\r\033[K";
-  }
+/// Names that users of other tools try.
+std::string suggestion(const CompileOptTable &table, llvm::StringRef given) {
+  if (given.starts_with("--output") || given == "--out")
+    return "; did you mean -o?";
+  std::string nearest;
+  bool near = table.findNearest(given, nearest) < 3;
+  return near ? "; did you mean " + nearest + "?" : "";
+}
 
-private:
-  std::string phase;
-  int shown = -1;
-};
+/// The files that a compilation reads: the plan, and of the model's folder what compilers and
+/// tokenizers look for, whether this compilation needs it or not.
+std::vector<std::string> inputFiles(const CompileOptions &options) {
+  static const llvm::StringSet<> kNames = {
+      "config.json",       "generation_config.json",  "model.safetensors.index.json",
+      "tokenizer.json",    "tokenizer_config.json",   "vocab.json",
+      "added_tokens.json", "special_tokens_map.json", "merges.txt"};
+  std::vector<std::string> files;
+  if (!options.plan.empty())
+    files.push_back(options.plan);
+  std::error_code error;
+  for (llvm::sys::fs::directory_iterator at(options.modelDir, error), end; !error && at != end;
+       at.increment(error)) {
+    llvm::StringRef name = llvm::sys::path::filename(at->path());
+    llvm::StringRef kind = llvm::sys::path::extension(name);
+    if (kNames.contains(name) || kind == ".safetensors" || kind == ".bin" || kind == ".model")
+      files.push_back(at->path());
+  }
+  return files;
+}
 
-std::string humanBytes(uint64_t bytes) {
-  std::string text;
-  llvm::raw_string_ostream stream(text);
-  if (bytes < 10000)
-    stream << bytes << " bytes";
-  else if (bytes < 10000000)
-    stream << llvm::format("%.1f KB", bytes / 1e3);
-  else
-    stream << llvm::format("%.1f MB", bytes / 1e6);
-  return text;
+/// A result must not take the place of what it is made from, whatever name it has.
+llvm::Error checkOutputs(const CompileOptions &options) {
+  for (const std::string *output : {&options.output, &options.report}) {
+    if (output->empty() || *output == "-")
+      continue;
+    for (const std::string &input : inputFiles(options))
+      if (isSameFile(*output, input))
+        return llvm::createStringError("cannot write '" + *output + "': this compilation reads " +
+                                       (*output == input ? "it" : "it, as '" + input + "'") +
+                                       "; name another file");
+  }
+  return llvm::Error::success();
 }
 
 } // namespace
@@ -137,10 +156,18 @@ int compileMain(llvm::ArrayRef<const char *> arguments) {
   if (missingCount)
     return wrongCall(llvm::Twine(arguments[missingIndex]) + " needs a value");
   for (llvm::opt::Arg *arg : args.filtered(OPT_UNKNOWN)) {
-    std::string nearest;
-    bool near = table.findNearest(arg->getAsString(args), nearest) < 3;
-    return wrongCall("there is no option " + arg->getAsString(args) +
-                     (near ? "; did you mean " + nearest + "?" : ""));
+    std::string given = arg->getAsString(args);
+    return wrongCall("there is no option " + given + suggestion(table, given));
+  }
+  llvm::DenseSet<unsigned> given;
+  for (llvm::opt::Arg *arg : args) {
+    if (arg->getOption().getKind() != llvm::opt::Option::SeparateClass)
+      continue;
+    llvm::StringRef name = arg->getOption().getPrefixedName();
+    if (!given.insert(arg->getOption().getID()).second)
+      return wrongCall(name + " is given twice");
+    if (!*arg->getValue())
+      return wrongCall(name + " needs a value, and this one is empty");
   }
   std::vector<std::string> inputs = args.getAllArgValues(OPT_INPUT);
   if (inputs.size() != 1)
@@ -158,9 +185,9 @@ int compileMain(llvm::ArrayRef<const char *> arguments) {
   options.findDead = args.hasArg(OPT_find_dead);
   if (auto choice = WeightChoice::parse(options.weights); !choice)
     return wrongCall("--weights: " + llvm::toString(choice.takeError()));
-  llvm::StringRef kv = args.getLastArgValue(OPT_kv, "f32");
-  if (kv != "f32")
-    return wrongCall("--kv takes f32, not '" + kv + "'");
+  options.kv = args.getLastArgValue(OPT_kv, "f32").str();
+  if (options.kv != "f32" && options.kv != "bf16" && options.kv != "i8")
+    return wrongCall("--kv takes f32, bf16 or i8, not '" + options.kv + "'");
   if (auto *arg = args.getLastArg(OPT_context)) {
     uint32_t context = 0;
     if (llvm::StringRef(arg->getValue()).getAsInteger(10, context) || context == 0)
@@ -199,13 +226,19 @@ int compileMain(llvm::ArrayRef<const char *> arguments) {
       return wrongCall("say with -o FILE where the artifact goes");
     options.output = "-";
   }
-  if (!options.report.empty() && options.report == options.output)
+  if (options.emit == Emit::Artifact && options.output == "-")
+    return wrongCall("an artifact does not go to standard output; name a file with -o");
+  if (options.keepMasks && options.plan.empty() && !options.findDead)
+    return wrongCall("--keep-masks keeps the masks of a plan; give --plan or --find-dead");
+  if (!options.report.empty() && isSameFile(options.report, options.output))
     return wrongCall("--report and -o both name " + options.output + "; give them two names");
   if (!options.report.empty() && options.emit != Emit::Artifact)
     return wrongCall("--report goes with an artifact, not with --emit=" + emit);
 
   bool quiet = args.hasArg(OPT_quiet);
-  llvm::Expected<CompileResult> result = [&] {
+  llvm::Expected<CompileResult> result = [&]() -> llvm::Expected<CompileResult> {
+    if (llvm::Error error = checkOutputs(options))
+      return std::move(error);
     ProgressLine line;
     if (!quiet && llvm::sys::Process::StandardErrIsDisplayed())
       options.progress = [&](llvm::StringRef what, double done) { line.show(what, done); };

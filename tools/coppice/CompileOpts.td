@@ -12,11 +12,13 @@ defm plan : Value<"plan", "PLAN", "What to cut: a JSON file, described in docs/p
 defm weights : Value<"weights", "FORMATS",
                      "Matrices as f32, f16, bf16, i8 or i4 (default: as the checkpoint stores them), "
                      "then NAME=FORMAT for some: head, embed, or a pattern of tensor names">;
-defm kv : Value<"kv", "FORMAT", "KV cache as f32, the only one yet">;
+defm kv : Value<"kv", "FORMAT", "KV cache as f32 (default), bf16 or i8">;
 defm context : Value<"context", "N",
                      "Positions of a session at most (default: what the model's config says)">;
-defm target : Value<"target", "NAME",
-                    "x86-64-v3 (AVX2), x86-64-v4 (AVX-512) or native (this machine; default)">;
+defm target : Value<"target", "NAMES",
+                    "x86-64-v3 (AVX2), x86-64-v4 (AVX-512), either with -vnni after it, or native "
+                    "(this machine; default); several with commas between them, or all-x86: code "
+                    "for each over the same weights, and the machine takes the best it can run">;
 defm emit : Value<"emit", "KIND", "artifact (default), or a text: mlir, llvm or asm">;
 defm stop_after : Value<"stop-after", "PHASE",
                         "With --emit=mlir: the phase whose result it is (default: memory)">;

@@ -113,13 +113,21 @@ COPPICE_MUST_USE coppice_status coppice_session_truncate(coppice_session *sessio
 /* -- engine ----------------------------------------------------------------------------------- */
 
 /* An engine with |threads| threads, the caller's among them (0: one for each CPU this process may
- * use, fewer for a model so small that they would only wait for one another; at most 1024) and
+ * use, fewer, often one, for a model so small that they would mostly wait for one another; at most
+ * 1024). It uses fewer of them for as long as all of them together are slower than one, because
+ * the machine is busy or has not so many processors. It has
  * room for |max_rows| tokens a step (0: 64). It keeps the model's mapping alive. Destroy with
  * coppice_engine_destroy. |error| may be null. */
 COPPICE_MUST_USE coppice_status coppice_engine_create(coppice_model *model, uint32_t threads,
                                                       uint32_t max_rows,
                                                       coppice_engine **out_engine,
                                                       coppice_error *error);
+
+/* Binds each of the engine's threads to a processor of its own of those this process may use; the
+ * thread that calls this, as the engine's first, too. COPPICE_BAD_ARGUMENT, and nothing is bound,
+ * where there are fewer processors than threads or the system refuses; COPPICE_BUSY during a
+ * step. */
+COPPICE_MUST_USE coppice_status coppice_engine_pin(coppice_engine *engine);
 
 /* Ends the engine's threads and frees it; null is allowed. No step may be running. */
 void coppice_engine_destroy(coppice_engine *engine);

@@ -53,7 +53,7 @@ TEST_F(Inspect, Json) {
        "heads": {"before": 4, "kept": 0, "ranges": []},
        "kv_heads": {"before": 2, "kept": 0, "ranges": []},
        "neurons": {"before": 11, "kept": 1, "ranges": [[4, 4]]}}],
-    "entry_points": [{"level": 0, "target": "x86-64-v3", "features": ["avx2", "fma"],
+    "entry_points": [{"level": 0, "rank": 0, "target": "x86-64-v3", "features": ["avx2", "fma"],
       "code_bytes": 100, "kernels": ["linear_f16", "add"], "stages": 2,
       "arena_bytes_per_row": 128, "kv_bytes_per_position": 192, "kv_bytes_at_context": 21504,
       "plan": null}],
@@ -184,7 +184,7 @@ TEST_F(Inspect, DrawsNothing) {
 
 // Names in a file are text on the page and never markup; the file's own name is not trusted either.
 TEST_F(Inspect, PageEscapesNames) {
-  sample.program.target = "<script>\"a&b\x1b";
+  sample.program.code[0].target = "<script>\"a&b\x1b";
   path = folder.file("<img src=x>.coppice");
   llvm::cantFail(writeArtifact(sample.program, sample.checkpoint, sample.inputs, path));
   std::string page = folder.file("page.html");
@@ -264,10 +264,10 @@ TEST_F(Inspect, PageOfNoLayersAndOfTooMany) {
 
 // Names in a file cannot write to the terminal.
 TEST_F(Inspect, EscapesNames) {
-  sample.program.target = "\x1b[2J";
+  sample.program.code[0].target = "\x1b[2J";
   llvm::cantFail(writeArtifact(sample.program, sample.checkpoint, sample.inputs, path));
   EXPECT_EQ(inspect(false).find('\x1b'), std::string::npos);
-  sample.program.target = "\xff";
+  sample.program.code[0].target = "\xff";
   llvm::cantFail(writeArtifact(sample.program, sample.checkpoint, sample.inputs, path));
   EXPECT_TRUE(bool(llvm::json::parse(inspect(true))));
 }

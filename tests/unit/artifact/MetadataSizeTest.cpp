@@ -27,11 +27,12 @@ public:
     program.stages.clear();
     program.weights.clear();
     program.summary.layers.clear();
-    program.code.bytes.assign(20000, 0xc3);
-    program.code.kernels.clear();
+    program.code[0].image.bytes.assign(20000, 0xc3);
+    program.code[0].image.kernels.clear();
     for (const char *name : {"embed_rows_f16", "rope_table", "rms_norm", "linear_f16", "rope",
                              "kv_write", "attention", "activation_silu", "gather"})
-      program.code.kernels.push_back({name, uint32_t(program.code.kernels.size()) * 2048});
+      program.code[0].image.kernels.push_back(
+          {name, uint32_t(program.code[0].image.kernels.size()) * 2048});
     uint32_t q = shape.heads * shape.headDim, kv = shape.kvHeads * shape.headDim;
     uint32_t x = 0, normed = shape.width / 16, a = 2 * normed, b = a + q / 16, c = b + kv / 16;
     uint32_t gate = a, up = a + shape.neurons / 16, table = up + shape.neurons / 16;

@@ -23,10 +23,9 @@ struct Sample {
       %w = lm.weight @w rows <0 to 4> cols <1 to 7> : tensor<5x7xf16>
       %b = lm.weight @b : tensor<4xf32>
       %c = lm.add %b, %b : tensor<4xf32>, tensor<4xf32> -> tensor<4xf32>)");
-    program.target = "x86-64-v3";
-    program.features = {"avx2", "fma"};
-    program.code.bytes.assign(100, 0xc3);
-    program.code.kernels = {{"linear_f16", 0}, {"add", 64}};
+    program.code = {{"x86-64-v3",
+                     {"avx2", "fma"},
+                     {std::vector<uint8_t>(100, 0xc3), {{"linear_f16", 0}, {"add", 64}}}}};
     add(packed(graph->value(0), 5, 7, WeightFormat::F16), "up_proj", 1);        // 70 bytes at 0
     add(packed(graph->value(1), 1, 4, WeightFormat::F32), "norm", -1);          // 16 at 128
     add(packed(graph->value(2), 1, 4, WeightFormat::F32), "up_proj", 1);        // 16 at 192

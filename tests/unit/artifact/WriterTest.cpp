@@ -48,7 +48,7 @@ TEST(Writer, BytesAreTheArithmetic) {
   std::vector<uint8_t> bytes = readFile(path);
   ASSERT_EQ(bytes.size(), 8192u + 268);
   EXPECT_EQ(std::vector<uint8_t>(bytes.begin() + 4096, bytes.begin() + 4196),
-            sample.program.code.bytes);
+            sample.program.code[0].image.bytes);
   Streamed weights = stream(sample.program.weights, sample.checkpoint);
   EXPECT_EQ(std::vector<uint8_t>(bytes.begin() + 8192, bytes.end()), weights.bytes);
 }
@@ -132,6 +132,48 @@ TEST(Writer, Metadata) {
   EXPECT_EQ(std::vector<uint8_t>(metadata.tokenizer()->begin(), metadata.tokenizer()->end()),
             tokenizer);
   EXPECT_EQ(reinterpret_cast<uintptr_t>(metadata.tokenizer()->data()) % 16, 0u);
+}
+
+// Several targets: one entry point each, the better the higher its rank, with its own code at a
+// page of its own; the weights are there once, and so are the stages.
+TEST(Writer, SeveralTargets) {
+  TempFolder folder;
+  Sample sample;
+  std::string one = folder.file("one"), two = folder.file("two");
+  ASSERT_EQ(write(sample, one), "");
+  size_t metadataOfOne = llvm::cantFail(buildMetadata(sample.program, sample.inputs)).size();
+  TargetCode better = {"x86-64-v4", {"avx2", "avx512f"}, sample.program.code[0].image};
+  better.image.bytes.assign(5000, 0xcc);
+  better.image.kernels[1].offset = 4096;
+  sample.program.code.push_back(better);
+  EXPECT_EQ(codePlaces(sample.program), (std::vector<uint64_t>{0, 4096, 9096}));
+  ASSERT_EQ(write(sample, two), "");
+  // The weights have the same bytes; metadata grows by an entry, not by stages.
+  std::vector<uint8_t> first = readFile(one), second = readFile(two);
+  size_t weights = segmentBytes(sample.program.weights);
+  ASSERT_GT(first.size(), weights);
+  EXPECT_TRUE(std::equal(first.end() - long(weights), first.end(), second.end() - long(weights)));
+  EXPECT_LE(llvm::cantFail(buildMetadata(sample.program, sample.inputs)).size(),
+            metadataOfOne + 300);
+
+  Loaded loaded(two);
+  ASSERT_EQ(loaded.status, COPPICE_OK) << loaded.error.message;
+  const auto &entries = *loaded.verified.metadata->entry_points();
+  ASSERT_EQ(entries.size(), 2u);
+  EXPECT_EQ(entries[0]->target()->str(), "x86-64-v3");
+  EXPECT_EQ(entries[1]->target()->str(), "x86-64-v4");
+  EXPECT_LT(entries[0]->rank(), entries[1]->rank());
+  EXPECT_EQ(entries[1]->features()->Get(1)->str(), "avx512f");
+  EXPECT_EQ(entries[0]->stages(), entries[1]->stages());
+  EXPECT_EQ(entries[1]->code_offset(), 4096u);
+  EXPECT_EQ(entries[1]->code_bytes(), 5000u);
+  EXPECT_EQ(entries[1]->kernels()->Get(1)->offset(), 4096u);
+  const uint8_t *code = second.data() + loaded.verified.prefix.code.offset;
+  EXPECT_EQ(loaded.verified.prefix.code.bytes, 9096u);
+  EXPECT_EQ(code[99], 0xc3);
+  EXPECT_EQ(code[100], 0);
+  EXPECT_EQ(code[4096], 0xcc);
+  EXPECT_EQ(code[9095], 0xcc);
 }
 
 // The same input gives the same bytes: written twice, and on other numbers of threads.
@@ -225,8 +267,11 @@ TEST(Writer, ImpossiblePlaces) {
             std::string::npos)
       << error;
   EXPECT_NE(write(sample, folder.file("")).find("it is a folder"), std::string::npos);
-  EXPECT_NE(write(sample, "/dev/null").find("it is not a regular file"), std::string::npos);
   EXPECT_EQ(folder.entries(), std::vector<std::string>{});
+  // A pipe of our own: a mistake here must not cost a machine its /dev/null.
+  ASSERT_EQ(mkfifo(folder.file("pipe").c_str(), 0600), 0);
+  EXPECT_NE(write(sample, folder.file("pipe")).find("it is not a regular file"), std::string::npos);
+  EXPECT_EQ(folder.entries(), std::vector<std::string>{"pipe"});
 }
 
 // Through a symbolic link the file behind it is replaced, and the link stays.

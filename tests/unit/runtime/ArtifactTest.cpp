@@ -4,6 +4,8 @@
 #include "runtime/host/Model.h"
 #include <functional>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 namespace {
 coppice_error message;
@@ -48,6 +50,20 @@ TEST(Artifact, ToyIsAccepted) {
   EXPECT_EQ(open(toy::Artifact().build()), COPPICE_OK) << message.message;
 }
 
+// A pipe without a writer is refused, and does not keep its reader waiting: after ten seconds the
+// alarm ends this program.
+TEST(Artifact, RefusesPipes) {
+  std::string path = toy::File({}).path(); // gone by now
+  ASSERT_EQ(mkfifo(path.c_str(), 0600), 0);
+  alarm(10);
+  coppice_model *model = nullptr;
+  EXPECT_EQ(coppice_model_open(path.c_str(), nullptr, &model, &message), COPPICE_FILE_ERROR);
+  alarm(0);
+  EXPECT_NE(std::string(message.message).find("not a regular file"), std::string::npos)
+      << message.message;
+  unlink(path.c_str());
+}
+
 // A flipped bit in any byte of the file, prefix and paddings included, is noticed.
 TEST(Artifact, EveryByteIsCovered) {
   std::vector<uint8_t> file = toy::Artifact().build();
@@ -85,7 +101,9 @@ TEST(Artifact, NamesOtherVersions) {
   EXPECT_NE(std::string(message.message).find("not an artifact"), std::string::npos);
   EXPECT_EQ(verifyPrefix([](coppice_prefix &p) { p.version = 2; }), COPPICE_OTHER_VERSION);
   EXPECT_EQ(verifyPrefix([](coppice_prefix &p) { p.kernel_abi += 1; }), COPPICE_OTHER_VERSION);
-  EXPECT_NE(std::string(message.message).find("ABI version 2"), std::string::npos);
+  EXPECT_NE(std::string(message.message)
+                .find("ABI version " + std::to_string(COPPICE_KERNEL_ABI_VERSION + 1)),
+            std::string::npos);
 }
 
 // Ranges that overlap, overflow, leave gaps or reach outside are refused, checksums right or not.
@@ -223,7 +241,7 @@ TEST(Artifact, RefusesMalformedRecords) {
               a.changeRecords = [&](Bytes &s, Bytes &w) { stages = s, weights = w; };
             }),
             COPPICE_OK);
-  EXPECT_EQ(stages, (Bytes{0, 20, 0, 1, 0, 0, 1, 20, 0, 1, 0, 0, 2, 29, 1, 1, 2, 0, 10}));
+  EXPECT_EQ(stages, (Bytes{0, 36, 0, 1, 0, 0, 1, 36, 0, 1, 0, 0, 2, 53, 1, 1, 2, 0, 10}));
   EXPECT_EQ(weights, (Bytes{0, 1, 0, 1, 1, 0, 2, 0, 3, 3}));
   // The only stages that may be missing are the last ones, whole: the format does not count them.
   for (bool ofStages : {true, false}) {
@@ -296,6 +314,76 @@ TEST(Artifact, RefusesOtherMachines) {
   artifact.features = {"sse2", "avx4096"};
   EXPECT_EQ(open(artifact.build()), COPPICE_OTHER_MACHINE);
   EXPECT_NE(std::string(message.message).find("avx4096"), std::string::npos) << message.message;
+}
+
+/// The target that a machine with SSE2 and without others of these runs.
+static std::string chosen(const toy::Artifact &artifact, const char *target = nullptr) {
+  toy::File file(artifact.build());
+  coppice_open_options options = {};
+  options.target = target;
+  coppice_model *model = nullptr;
+  coppice_status status = coppice_model_open(file.path(), &options, &model, &message);
+  if (status != COPPICE_OK)
+    return status == COPPICE_OTHER_MACHINE ? message.message : "another status";
+  coppice_info info;
+  EXPECT_EQ(coppice_model_info(model, &info), COPPICE_OK);
+  std::string name = info.target;
+  coppice_model_close(model);
+  return name;
+}
+
+// The highest rank that runs is taken, wherever in the file it stands; of equal ones the first.
+TEST(Artifact, TakesTheBestEntryPointThatRuns) {
+  toy::Artifact artifact;
+  artifact.target = "middle";
+  artifact.rank = 5;
+  artifact.others = {{"best", {"sse2", "avx4096"}, 9}, {"low", {}, 1}};
+  EXPECT_EQ(chosen(artifact), "middle");
+  artifact.others.push_back({"high", {"sse2"}, 6});
+  EXPECT_EQ(chosen(artifact), "high");
+  artifact.others.push_back({"as high", {"sse2"}, 6});
+  EXPECT_EQ(chosen(artifact), "high");
+  artifact.rank = 7;
+  EXPECT_EQ(chosen(artifact), "middle");
+}
+
+// One can be asked for by name; what is not there or does not run here is refused, not replaced.
+TEST(Artifact, RunsTheEntryPointThatIsAskedFor) {
+  toy::Artifact artifact;
+  artifact.others = {{"low", {}, 0}, {"best", {"avx4096"}, 9}};
+  artifact.rank = 3;
+  EXPECT_EQ(chosen(artifact, "low"), "low");
+  EXPECT_NE(chosen(artifact, "best").find("compiled for best, and this machine lacks avx4096;"),
+            std::string::npos);
+  EXPECT_NE(chosen(artifact, "lo").find("no code for lo; it has code for toy-target, low, best"),
+            std::string::npos);
+}
+
+// Where none runs, the message says for each what is missing, and all of that.
+TEST(Artifact, SaysWhatEachEntryPointLacks) {
+  toy::Artifact artifact;
+  artifact.features = {"avx4096", "sse2", "amx9000"};
+  EXPECT_NE(chosen(artifact).find("compiled for toy-target, and this machine lacks avx4096, "
+                                  "amx9000;"),
+            std::string::npos);
+  artifact.others = {{"better", {"sse2", "avx8192"}, 1}};
+  EXPECT_NE(chosen(artifact).find("for toy-target this machine lacks avx4096, amx9000; for better "
+                                  "this machine lacks avx8192;"),
+            std::string::npos)
+      << chosen(artifact);
+  // However many there are, the message ends within its buffer.
+  for (int i = 0; i < 60; ++i)
+    artifact.others.push_back({std::string(60, 'x'), {std::string(60, 'y')}, 1});
+  EXPECT_LT(chosen(artifact).size(), sizeof message.message);
+}
+
+// Asking the processor takes a while, so a list that would ask without end is refused.
+TEST(Artifact, RefusesEndlessFeatures) {
+  toy::Artifact artifact;
+  artifact.features.assign(256, "sse2");
+  EXPECT_EQ(open(artifact.build()), COPPICE_OK);
+  artifact.features.push_back("sse2");
+  EXPECT_EQ(open(artifact.build()), COPPICE_BAD_ARTIFACT);
 }
 
 // A tokenizer that is no tokenizer is refused when the model is opened, not when text comes.

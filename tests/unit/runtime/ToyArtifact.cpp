@@ -88,15 +88,20 @@ std::vector<uint8_t> Artifact::build() const {
   std::vector<flatbuffers::Offset<fb::Kernel>> kernelRecords;
   for (uint32_t offset : kernels)
     kernelRecords.push_back(fb::CreateKernelDirect(b, "toy", offset));
-  std::vector<flatbuffers::Offset<flatbuffers::String>> featureNames;
-  for (const std::string &feature : features)
-    featureNames.push_back(b.CreateString(feature));
   fb::MemoryPlan memory(arenaBytesPerRow, kvBytes);
   std::vector<flatbuffers::Offset<fb::EntryPoint>> entries;
-  if (entryPoint)
-    entries.push_back(fb::CreateEntryPointDirect(b, 0, "toy-target", &featureNames, codeOffset,
-                                                 codeBytes ? codeBytes : code.size(),
-                                                 &kernelRecords, &stageRecords, &memory));
+  std::vector<Entry> wanted = {{target, features, rank}};
+  wanted.insert(wanted.end(), others.begin(), others.end());
+  for (const Entry &entry : wanted) {
+    std::vector<flatbuffers::Offset<flatbuffers::String>> featureNames;
+    for (const std::string &feature : entry.features)
+      featureNames.push_back(b.CreateString(feature));
+    if (entryPoint)
+      entries.push_back(fb::CreateEntryPointDirect(b, 0, entry.target.c_str(), &featureNames,
+                                                   codeOffset, codeBytes ? codeBytes : code.size(),
+                                                   &kernelRecords, &stageRecords, &memory, nullptr,
+                                                   entry.rank));
+  }
   std::vector<flatbuffers::Offset<flatbuffers::String>> roles = {b.CreateString("w")};
   flatbuffers::Offset<flatbuffers::Vector<uint8_t>> tables;
   if (!tokenizer.empty()) {

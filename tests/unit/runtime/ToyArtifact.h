@@ -23,6 +23,13 @@ struct Weight {
   uint32_t format, layout;
 };
 
+/// An entry point beside the first, with the same kernels and stages.
+struct Entry {
+  std::string target;
+  std::vector<std::string> features;
+  uint32_t rank;
+};
+
 struct Artifact {
   uint32_t vocabulary = 5, tokenLimit = 100, context = 40;
   float weight = 0.25f; // w of the formula
@@ -40,6 +47,9 @@ struct Artifact {
   uint32_t neuronsKept = 0;            // of 3, without saying which
   bool neuronsAreHeads = false;        // one table is both sets
   bool entryPoint = true;
+  std::string target = "toy-target";
+  uint32_t rank = 0;
+  std::vector<Entry> others;
   std::vector<uint8_t> tokenizer;
 
   Artifact();
