@@ -21,7 +21,7 @@ using Loop = double (*)(volatile int &sink);
 constexpr int kSums = 12; // latencies are 4 or 5 cycles, two a cycle; within sixteen registers
 constexpr int kTurns = 1 << 17;
 
-__attribute__((target("avx512f,avx512vnni"))) double dot512(volatile int &sink) {
+__attribute__((target("avx512f,avx512vl,avx512vnni"))) double dot512(volatile int &sink) {
   __m512i sums[kSums] = {}, a = _mm512_set1_epi8(char(sink)), b = _mm512_set1_epi8(1);
   for (int turn = 0; turn < kTurns; ++turn)
 #pragma clang loop unroll(full)
@@ -45,7 +45,7 @@ __attribute__((target("avx2,avxvnni"))) double dot256(volatile int &sink) {
   return 32.0 * kSums * kTurns;
 }
 
-__attribute__((target("avx512f"))) double fma512(volatile int &sink) {
+__attribute__((target("avx512f,avx512vl"))) double fma512(volatile int &sink) {
   __m512 sums[kSums] = {}, a = _mm512_set1_ps(float(sink)), b = _mm512_set1_ps(0.5f);
   for (int turn = 0; turn < kTurns; ++turn)
 #pragma clang loop unroll(full)
@@ -75,13 +75,13 @@ bool hasAvxVnni() {
 }
 
 Loop dotLoop() {
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vnni"))
+  if (__builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vnni"))
     return dot512;
   return hasAvxVnni() ? dot256 : nullptr;
 }
 
 Loop fmaLoop() {
-  if (__builtin_cpu_supports("avx512f"))
+  if (__builtin_cpu_supports("avx512vl"))
     return fma512;
   return __builtin_cpu_supports("fma") && __builtin_cpu_supports("avx2") ? fma256 : nullptr;
 }
