@@ -154,7 +154,7 @@ llvm::Expected<Contents> coppice::inspect::readContents(llvm::StringRef path) {
 }
 
 uint64_t coppice::inspect::kvBytesPerPosition(const artifact::EntryPoint &entry) {
-  return entry.memory()->kv_floats_per_position() * sizeof(float);
+  return entry.memory()->kv_bytes_per_position();
 }
 
 uint64_t coppice::inspect::kvBytesAtContext(uint64_t bytesPerPosition, uint32_t context) {
