@@ -23,8 +23,11 @@ void coppice_step_run(const coppice_program *program, const coppice_frame *frame
     uint64_t items = rows == 0 ? 0 : stage->per_row ? stage->count * rows : stage->count;
     if (items == 0)
       continue;
-    if (!first && wait && threads > 1)
-      barrier(context);
+    if (!first && wait && threads > 1) {
+      threads = barrier(context);
+      if (thread >= threads)
+        return;
+    }
     first = wait = 0;
     uint64_t begin = split(items, thread, threads), end = split(items, thread + 1, threads);
     if (begin < end)

@@ -24,14 +24,19 @@ public:
     return current;
   }
 
+  /// Whether a caller that waited so much of what several threads took is faster alone.
+  static bool hinders(uint32_t threads, uint64_t took, uint64_t waited) {
+    return took >= kWindow && waited > took - took / threads; // took > threads * (took - waited)
+  }
+
   /// A step of several threads has ended at `now`: it took so long, and its caller waited for
-  /// others so much of that.
-  void record(uint64_t now, uint64_t stepTook, uint64_t stepWaited) {
+  /// others so much of that. `left`: it had to go on alone.
+  void record(uint64_t now, uint64_t stepTook, uint64_t stepWaited, bool left = false) {
     took += stepTook;
     waited += stepWaited;
-    if (took < kWindow)
+    if (took < kWindow && !left)
       return;
-    bool slow = waited > took - took / current; // took > current * (took - waited)
+    bool slow = left || hinders(current, took, waited);
     took = waited = 0;
     if (!slow)
       return;

@@ -76,14 +76,24 @@ void Team::waitForCall(Worker &worker, uint32_t last) {
 }
 
 void Team::join(uint32_t thread) {
-  Meeting meeting = {&barrier, 0};
+  Meeting meeting = {this, thread, 0, 0, 0};
   work(context, thread, called, &meeting);
   barrier.wait();
 }
 
-void Team::meet(void *argument) {
-  auto *meeting = static_cast<Meeting *>(argument);
-  meeting->waited += meeting->barrier->wait();
+uint32_t Team::meet(void *argument) {
+  auto &meeting = *static_cast<Meeting *>(argument);
+  Team &team = *meeting.team;
+  uint64_t waited = team.barrier.wait();
+  uint32_t round = meeting.round++;
+  if (team.alone[round % 2].load(std::memory_order_relaxed))
+    return 1;
+  if (meeting.thread == 0 && waited) {
+    meeting.waited += waited;
+    if (Pace::hinders(team.called, nanoseconds() - meeting.begin, meeting.waited))
+      team.alone[(round + 1) % 2].store(true, std::memory_order_relaxed);
+  }
+  return team.called;
 }
 
 void Team::run(Work newWork, void *newContext) {
@@ -96,14 +106,17 @@ void Team::run(Work newWork, void *newContext) {
   work = newWork;
   context = newContext;
   called = count;
+  alone[0].store(false, std::memory_order_relaxed);
+  alone[1].store(false, std::memory_order_relaxed);
   barrier.setThreads(count);
   for (uint32_t i = 0; i + 1 < count; ++i)
     call(workers[i]);
-  Meeting meeting = {&barrier, 0};
+  Meeting meeting = {this, 0, 0, begin, 0};
   work(context, 0, count, &meeting);
-  meet(&meeting);
+  meeting.waited += barrier.wait();
   uint64_t end = nanoseconds();
-  pace.record(end, end - begin, meeting.waited);
+  bool left = alone[0].load(std::memory_order_relaxed) || alone[1].load(std::memory_order_relaxed);
+  pace.record(end, end - begin, meeting.waited, left);
 }
 
 bool Team::pin() {

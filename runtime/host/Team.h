@@ -30,8 +30,9 @@ public:
   /// Calls `work` on all or fewer threads, 0 being the caller's, and returns when all are done.
   void run(Work work, void *context);
 
-  /// Waits until all threads of the run are here.
-  static void meet(void *meeting);
+  /// Waits until all threads of the run are here. How many go on: all of them; or 1, if the caller
+  /// has waited so much that it is faster alone. Then the others are to return from their work.
+  static uint32_t meet(void *meeting);
 
   /// Binds each thread, the caller's as the first, to a processor of its own of those that the
   /// process may use. False, and nothing is bound, if there are fewer, or the system refuses.
@@ -48,9 +49,13 @@ private:
     alignas(64) std::atomic<uint32_t> called{0};
     std::atomic<uint32_t> asleep{0};
   };
+  /// A thread's part in a run.
   struct Meeting {
-    Barrier *barrier;
-    uint64_t waited; // nanoseconds
+    Team *team;
+    uint32_t thread;
+    uint32_t round;  // meetings so far
+    uint64_t begin;  // of the caller: nanoseconds
+    uint64_t waited; // likewise
   };
 
   static void *main(void *worker);
@@ -65,6 +70,10 @@ private:
   Work work = nullptr;
   void *context = nullptr;
   uint32_t called = 0; // threads of this run
+  // Whether one thread goes on after a meeting of even, and of odd, number. The caller writes the
+  // one of the next meeting before it comes there; nobody reads that one before, nor is anyone
+  // still to read it from the meeting before the last, for all have come to the last since.
+  std::atomic<bool> alone[2] = {};
   Pace pace;
   Barrier barrier;
 };

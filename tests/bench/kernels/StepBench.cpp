@@ -48,7 +48,10 @@ void twoThreads(benchmark::State &state) {
   Step step;
   Barrier barrier(2, 4000);
   std::atomic<bool> stop{false};
-  auto wait = [](void *context) { static_cast<Barrier *>(context)->wait(); };
+  auto wait = [](void *context) {
+    static_cast<Barrier *>(context)->wait();
+    return 2u;
+  };
   std::thread other([&] {
     for (barrier.wait(); !stop; barrier.wait()) {
       coppice_step_run(&step.program, &step.frame, 1, 2, wait, &barrier);

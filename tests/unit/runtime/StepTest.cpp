@@ -16,7 +16,9 @@ void note(const coppice_frame *, const uint32_t *args, uint64_t begin, uint64_t 
   calls.push_back({args[0], begin, end});
   waitsBefore.push_back(waits);
 }
-void wait(void *) { ++waits; }
+uint32_t stayUntil; // of the barriers: from this one on, one thread goes on alone
+uint32_t threadsOfStep;
+uint32_t wait(void *) { return ++waits < stayUntil ? threadsOfStep : 1; }
 
 const uint32_t numbers[] = {0, 1, 2, 3};
 
@@ -28,8 +30,9 @@ coppice_frame frameOf(uint64_t rows, uint64_t wanted) {
 }
 
 void run(const std::vector<coppice_stage> &stages, const coppice_frame &frame, uint32_t thread,
-         uint32_t threads) {
+         uint32_t threads, uint32_t leavesAt = UINT32_MAX) {
   calls.clear(), waitsBefore.clear(), waits = 0;
+  stayUntil = leavesAt, threadsOfStep = threads;
   coppice_program program{};
   program.stages = stages.data();
   program.stage_count = uint32_t(stages.size());
@@ -97,6 +100,21 @@ TEST(Step, DoesNotWaitBeforeJoinedStages) {
   EXPECT_EQ(waitsBefore, (std::vector<uint32_t>{0, 1, 1, 1}));
   run(stages, frameOf(1, 0), 0, 2);
   EXPECT_EQ(waitsBefore, (std::vector<uint32_t>{0, 1, 1}));
+}
+
+// Where the second barrier says that one thread goes on, thread 0 takes all items that follow
+// without waiting any more, and the others take none.
+TEST(Step, GoesOnAlone) {
+  std::vector<coppice_stage> stages(4, {note, &numbers[0], 8, COPPICE_ROWS_ALL, 0, 0});
+  for (uint32_t thread = 0; thread < 2; ++thread) {
+    run(stages, frameOf(1, 1), thread, 2, 2);
+    EXPECT_EQ(waits, 2u);
+    ASSERT_EQ(calls.size(), thread ? 2u : 4u);
+    for (size_t i = 0; i < calls.size(); ++i) {
+      EXPECT_EQ(calls[i].begin, i < 2 ? 4 * thread : 0u);
+      EXPECT_EQ(calls[i].end, i < 2 ? 4 * thread + 4 : 8u);
+    }
+  }
 }
 
 // Stages of a set without rows are left out, with the barrier that none after them takes.
