@@ -38,6 +38,7 @@ private:
   }
 
   const Checkpoint *given = nullptr;
+  SymbolTableCollection *symbols = nullptr; // of this run
   int64_t heads = 0, neurons = 0;
 };
 
@@ -60,7 +61,7 @@ Error FindDeadPass::classify(lm::LinearOp linear, const Checkpoint &weights,
   lm::WeightOp weight = weightOf(linear);
   if (!weight)
     return Error::success();
-  Expected<WeightZeros> zeros = findZeros(weight, weights);
+  Expected<WeightZeros> zeros = findZeros(weight, weights, *symbols);
   if (!zeros)
     return zeros.takeError();
   RowKind withBias = linear.getBias() ? RowKind::Constant : RowKind::Zero;
@@ -69,7 +70,7 @@ Error FindDeadPass::classify(lm::LinearOp linear, const Checkpoint &weights,
   auto bias = linear.getBias() ? linear.getBias().getDefiningOp<lm::WeightOp>() : lm::WeightOp();
   if (!bias)
     return Error::success();
-  Expected<WeightZeros> biasZeros = findZeros(bias, weights);
+  Expected<WeightZeros> biasZeros = findZeros(bias, weights, *symbols);
   if (!biasZeros)
     return biasZeros.takeError();
   for (unsigned row : biasZeros->rows.set_bits())
@@ -91,7 +92,7 @@ Error FindDeadPass::findHeads(lm::BlockOp block, const Checkpoint &weights) {
   int64_t headCount = attention.getNumHeads();
   llvm::BitVector deadColumns(headCount * headDim);
   if (output && lm::rowWidth(output.getType()) == headCount * headDim) {
-    Expected<WeightZeros> zeros = findZeros(output, weights);
+    Expected<WeightZeros> zeros = findZeros(output, weights, *symbols);
     if (!zeros)
       return zeros.takeError();
     deadColumns = zeros->cols;
@@ -152,7 +153,7 @@ Error FindDeadPass::findNeurons(lm::BlockOp block, const Checkpoint &weights) {
   llvm::BitVector unread(width);
   lm::WeightOp down = weightOf(parts->down);
   if (down && lm::rowWidth(down.getType()) == width) {
-    Expected<WeightZeros> zeros = findZeros(down, weights);
+    Expected<WeightZeros> zeros = findZeros(down, weights, *symbols);
     if (!zeros)
       return zeros.takeError();
     unread = zeros->cols;
@@ -205,6 +206,8 @@ void FindDeadPass::runOnOperation() {
     signalPassFailure();
   };
   heads = neurons = 0;
+  SymbolTableCollection declarations;
+  symbols = &declarations;
   std::unique_ptr<Checkpoint> opened;
   if (!given) {
     if (checkpoint.empty())

@@ -69,8 +69,9 @@ static StringRef typeName(Type type) {
   return type.isF32() ? "F32" : type.isF16() ? "F16" : "BF16";
 }
 
-Expected<WeightZeros> coppice::findZeros(lm::WeightOp weight, const Checkpoint &checkpoint) {
-  auto symbol = SymbolTable::lookupNearestSymbolFrom<lm::TensorOp>(weight, weight.getTensorAttr());
+Expected<WeightZeros> coppice::findZeros(lm::WeightOp weight, const Checkpoint &checkpoint,
+                                         SymbolTableCollection &symbols) {
+  auto symbol = symbols.lookupNearestSymbolFrom<lm::TensorOp>(weight, weight.getTensorAttr());
   auto declared = cast<RankedTensorType>(symbol.getType());
   std::string wanted = shapeText(declared.getShape(), typeName(declared.getElementType()));
   const TensorInfo *tensor = checkpoint.find(weight.getTensor());

@@ -11,8 +11,10 @@ struct WeightZeros {
   llvm::BitVector rows, cols;
 };
 
-/// Reads the tensor once and drops its pages. Errors: the checkpoint lacks the tensor, or holds it
-/// in another shape or type than the graph declares.
-llvm::Expected<WeightZeros> findZeros(lm::WeightOp weight, const Checkpoint &checkpoint);
+/// `symbols` remembers the declarations from call to call. Reads the tensor once and drops its
+/// pages. Errors: the checkpoint lacks the tensor, or holds it in another shape or type than the
+/// graph declares.
+llvm::Expected<WeightZeros> findZeros(lm::WeightOp weight, const Checkpoint &checkpoint,
+                                      mlir::SymbolTableCollection &symbols);
 
 } // namespace coppice

@@ -6,25 +6,35 @@
 using namespace mlir;
 using namespace coppice::lm;
 
-/// A list that keeps everything in order is no list.
-static LogicalResult dropFullLists(WeightOp op, PatternRewriter &rewriter) {
-  auto tensor = SymbolTable::lookupNearestSymbolFrom<TensorOp>(op, op.getTensorAttr());
-  if (!tensor)
-    return failure();
-  ArrayRef<int64_t> shape = cast<RankedTensorType>(tensor.getType()).getShape();
-  int64_t rows = op.getTransposed() ? shape.back() : shape.front();
-  int64_t cols = op.getTransposed() ? shape.front() : shape.back();
-  bool fullRows = op.getRowsAttr() && op.getRowsAttr().isIdentity(rows);
-  bool fullCols = op.getColsAttr() && op.getColsAttr().isIdentity(cols);
-  if (!fullRows && !fullCols)
-    return failure();
-  rewriter.modifyOpInPlace(op, [&] {
-    if (fullRows)
-      op.removeRowsAttr();
-    if (fullCols)
-      op.removeColsAttr();
+/// A list that keeps everything in order is no list. How much everything is, the declaration says,
+/// and to look for one alone is to go through all of them: so this is a rule on the function, which
+/// finds the declarations of all its weights at once. A rule on each weight takes time quadratic in
+/// the layers.
+static LogicalResult dropFullLists(func::FuncOp function, PatternRewriter &rewriter) {
+  SymbolTableCollection symbols;
+  bool changed = false;
+  auto inOrder = [](IndexListAttr list) { return list && list.isIdentity(list.size()); };
+  function.walk([&](WeightOp op) {
+    IndexListAttr rows = op.getRowsAttr(), cols = op.getColsAttr();
+    if (!inOrder(rows) && !inOrder(cols))
+      return;
+    auto tensor = symbols.lookupNearestSymbolFrom<TensorOp>(op, op.getTensorAttr());
+    if (!tensor)
+      return;
+    ArrayRef<int64_t> shape = cast<RankedTensorType>(tensor.getType()).getShape();
+    bool fullRows = rows && rows.isIdentity(op.getTransposed() ? shape.back() : shape.front());
+    bool fullCols = cols && cols.isIdentity(op.getTransposed() ? shape.front() : shape.back());
+    if (!fullRows && !fullCols)
+      return;
+    changed = true;
+    rewriter.modifyOpInPlace(op, [&] {
+      if (fullRows)
+        op.removeRowsAttr();
+      if (fullCols)
+        op.removeColsAttr();
+    });
   });
-  return success();
+  return success(changed);
 }
 
 void WeightOp::getCanonicalizationPatterns(RewritePatternSet &patterns, MLIRContext *) {
