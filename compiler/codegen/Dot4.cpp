@@ -83,9 +83,12 @@ Value Dot4Lowering::lanes(Value acc, Value codes, Value values) {
 }
 
 Value Dot4Lowering::narrowCodes(Value acc, Value codes, Value values) {
-  Value pairs = intrinsic(as(16, acc).getType(),
-                          wide ? "llvm.x86.avx512.pmaddubs.w.512" : "llvm.x86.avx2.pmadd.ub.sw",
-                          {as(8, codes), as(8, values)});
+  Value bytes = as(8, codes), signedBytes = as(8, values);
+  Type halfWords =
+      VectorType::get({cast<VectorType>(acc.getType()).getNumElements() * 2}, b.getI16Type());
+  Value pairs =
+      intrinsic(halfWords, wide ? "llvm.x86.avx512.pmaddubs.w.512" : "llvm.x86.avx2.pmadd.ub.sw",
+                {bytes, signedBytes});
   Value sums =
       intrinsic(acc.getType(), wide ? "llvm.x86.avx512.pmaddw.d.512" : "llvm.x86.avx2.pmadd.wd",
                 {pairs, splat(pairs, 1)});
@@ -100,10 +103,12 @@ Value Dot4Lowering::byteCodes(Value acc, Value codes, Value values) {
     return intrinsic(acc.getType(),
                      wide ? "llvm.x86.avx512.pmaddw.d.512" : "llvm.x86.avx2.pmadd.wd", {u, s});
   };
-  Value even = b.create<arith::ShRSIOp>(b.create<arith::ShLIOp>(values, eight), eight);
-  Value low = multiply(b.create<arith::AndIOp>(codes, splat(codes, 0xff)), even);
-  Value high =
-      multiply(b.create<arith::ShRUIOp>(codes, eight), b.create<arith::ShRSIOp>(values, eight));
+  Value evenCodes = b.create<arith::AndIOp>(codes, splat(codes, 0xff));
+  Value evenValues = b.create<arith::ShRSIOp>(b.create<arith::ShLIOp>(values, eight), eight);
+  Value low = multiply(evenCodes, evenValues);
+  Value oddCodes = b.create<arith::ShRUIOp>(codes, eight);
+  Value oddValues = b.create<arith::ShRSIOp>(values, eight);
+  Value high = multiply(oddCodes, oddValues);
   return b.create<arith::AddIOp>(acc, b.create<arith::AddIOp>(low, high));
 }
 

@@ -1,5 +1,6 @@
 // coppice-opt: mlir-opt with the project's dialects and passes, for lit tests and for trying a pass
 // by hand.
+#include "compiler/codegen/KernelPasses.h"
 #include "compiler/passes/Passes.h"
 #include "compiler/passes/pack/PackPasses.h"
 #include "compiler/pipeline/PassList.h"
@@ -12,11 +13,13 @@
 
 int main(int argc, char **argv) {
   mlir::DialectRegistry registry;
-  registry.insert<coppice::lm::LMDialect, coppice::pack::PackDialect, mlir::func::FuncDialect,
-                  mlir::arith::ArithDialect>();
+  registry
+      .insert<coppice::lm::LMDialect, coppice::pack::PackDialect, mlir::func::FuncDialect,
+              mlir::arith::ArithDialect, mlir::LLVM::LLVMDialect, mlir::vector::VectorDialect>();
   mlir::registerTransformsPasses();
   coppice::registerPasses();
   coppice::registerCoppicePackPasses();
+  coppice::registerCoppiceKernelPasses();
   coppice::registerPipelines();
   return mlir::asMainReturnCode(
       mlir::MlirOptMain(argc, argv, "Coppice's dialects and passes\n", registry));

@@ -6,8 +6,8 @@
 // neither tiles nor chunks of rows, splits of items or instructions change a bit.
 //
 // One row streams its panels from memory and prefetches its own stream. Many rows go through in
-// chunks whose activations stay in the second-level cache; there each panel meets tiles of rows,
-// and the tiles together fetch the next panel.
+// chunks whose activations stay in the second-level cache; there each panel meets tiles of rows:
+// the first streams it too, the others together fetch the next panel.
 #include "compiler/codegen/kernels/Kernels.h"
 #include "compiler/codegen/kernels/LinearOutput.h"
 
@@ -34,6 +34,7 @@ private:
   struct Tile {
     unsigned rows, vectors, height;
     bool stream; // prefetch the tile's own weights
+    bool unroll; // the words of a group one after the other, not in a loop: where time goes
   };
   // Where a tile's weights lie. next: what it shall fetch for others, or null.
   struct Place {
@@ -95,7 +96,7 @@ void QuantizedLinearEmitter::oneRow() {
   constexpr unsigned height = args::kPanelRows;
   k.forRange(k.begin, k.min(k.end, k.udiv(output.outs, height)), 1, [&](Value panel) {
     Value column = k.mul(panel, k.i64c(height));
-    tile({1, height / kLanes, height, true}, k.i64c(0), column,
+    tile({1, height / kLanes, height, true, true}, k.i64c(0), column,
          within(panelAt(column), height, k.i64c(0)));
   });
 }
@@ -116,7 +117,8 @@ void QuantizedLinearEmitter::chunk(Value firstRow, Value lastRow) {
   constexpr unsigned height = args::kPanelRows;
   const unsigned most = k.target.dotRows, vectors = k.target.dotVectors;
   Value count = k.sub(lastRow, firstRow);
-  Value left = k.create<arith::RemUIOp>(count, k.i64c(most));
+  Value left = k.create<arith::RemUIOp>(k.sub(count, k.i64c(1)), k.i64c(most));
+  left = k.add(left, k.i64c(1));
   Value firstTile = k.add(firstRow, left);
   Value groups = k.groups(output.ins);
   Value panelBytes = k.mul(rowBytes, k.i64c(height));
@@ -127,15 +129,15 @@ void QuantizedLinearEmitter::chunk(Value firstRow, Value lastRow) {
     k.forRange(k.i64c(0), k.i64c(height), vectors * kLanes, [&](Value lane) {
       Place place = within(start, height, lane);
       Value column = k.add(first, lane);
-      // Rows that make no whole tile come first: they take the panel from memory as a stream.
-      for (unsigned rows = 1; rows < most; ++rows)
+      // The first tile, whole or what is left over, takes the panel from memory as a stream.
+      for (unsigned rows = 1; rows <= most; ++rows)
         k.ifThen(k.equal(left, k.i64c(rows)),
-                 [&] { tile({rows, vectors, height, true}, firstRow, column, place); });
+                 [&] { tile({rows, vectors, height, true, false}, firstRow, column, place); });
       k.forRange(firstTile, lastRow, most, [&](Value row) {
         Value done = k.mul(k.div(k.sub(row, firstTile), k.i64c(most)), tileLines);
         Place mine = place;
         mine.next = k.select(k.less(done, panelBytes), k.at(next, done), start);
-        tile({most, vectors, height, false}, row, column, mine);
+        tile({most, vectors, height, false, true}, row, column, mine);
       });
     });
   });
@@ -149,7 +151,7 @@ void QuantizedLinearEmitter::tailPanels() {
       Value whole = k.udiv(k.sub(output.rows, row), rows);
       Value next = k.add(row, k.mul(whole, k.i64c(rows)));
       k.forRange(row, next, rows,
-                 [&](Value r) { tile({rows, 1, height, false}, r, column, place); });
+                 [&](Value r) { tile({rows, 1, height, false, false}, r, column, place); });
       row = next;
     }
   });
@@ -198,15 +200,17 @@ void QuantizedLinearEmitter::group(const Tile &shape, ArrayRef<Value> inputs, co
     Value start = k.load(k.i32, k.at(groups.back(), int64_t(args::kGroup) + 4));
     dots.append(shape.vectors, k.broadcast(start));
   }
-  if (partial) {
-    Value count = groupWords(k, type, rest);
+  if (partial || !shape.unroll) {
+    Value count = partial ? groupWords(k, type, rest) : k.i64c(words);
     dots = k.forRange(k.i64c(0), count, 1, dots, [&](Value j, ValueRange carried) {
       Values next(carried);
       word(shape, groups, codes, j, next);
       return next;
     });
-    Value missing = k.sub(k.i64c(words), count);
-    scales = k.at(scales, k.mul(missing, k.i64c(-4 * int64_t(shape.height))));
+    if (partial) {
+      Value missing = k.sub(k.i64c(words), count);
+      scales = k.at(scales, k.mul(missing, k.i64c(-4 * int64_t(shape.height))));
+    }
   } else {
     for (int64_t j = 0; j < words; ++j)
       word(shape, groups, codes, k.i64c(j), dots);

@@ -25,6 +25,7 @@ TEST(Features, AgreeWithTheCompilers) {
   SAME("avx512cd");
   SAME("avx512vnni");
   SAME("avx512bf16");
+  SAME("avxvnni");
 #endif
 }
 
