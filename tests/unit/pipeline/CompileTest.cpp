@@ -54,6 +54,36 @@ TEST(Compile, AddsAtMost64KB) {
   }
 }
 
+// The longest context that the runtime opens is the longest that is compiled, whoever asks for it.
+TEST(Compile, RefusesContextsThatNoRuntimeOpens) {
+  Scratch scratch;
+  CompileOptions options = optionsFor("llama-gqa", "", scratch.file("m.coppice"));
+  options.context = 2147483631;
+  ASSERT_EQ(compileError(options), "");
+  EXPECT_EQ(Model(options.output).info.context, 2147483631u);
+  for (uint32_t context : {2147483632u, 4294967295u}) {
+    options.context = context;
+    EXPECT_THAT(compileError(options),
+                HasSubstr("--context " + std::to_string(context) + " is beyond the 2147483631 "));
+  }
+
+  std::string config = readAll(options.modelDir + "/config.json");
+  auto fields = llvm::json::parse(config);
+  ASSERT_TRUE(bool(fields));
+  (*fields->getAsObject())["max_position_embeddings"] = 2147483647;
+  std::error_code code;
+  llvm::raw_fd_ostream(scratch.file("config.json"), code) << *fields;
+  ASSERT_FALSE(llvm::sys::fs::copy_file(options.modelDir + "/model.safetensors",
+                                        scratch.file("model.safetensors")));
+  options.modelDir = scratch.file("");
+  options.context.reset();
+  EXPECT_THAT(
+      compileError(options),
+      HasSubstr("config.json: max_position_embeddings 2147483647 is beyond the 2147483631 "));
+  options.context = 64;
+  EXPECT_EQ(compileError(options), "");
+}
+
 // The report says what a plan left, in the checkpoint's numbers.
 TEST(Compile, ReportsLayers) {
   Scratch scratch;
