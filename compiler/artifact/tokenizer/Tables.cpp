@@ -74,6 +74,7 @@ private:
   Error makePieces();
   Error makeSymbols();
   Error makeMerges();
+  Error checkMade() const;
   void makeByText();
   void makeAdded();
   Error checkAffixes() const;
@@ -237,6 +238,38 @@ Error TableMaker::makeMerges() {
   return Error::success();
 }
 
+/// A list of merges that was cut short is still a list of merges, and would make other tokens of a
+/// text without a word. But then no merge makes many tokens of the vocabulary. Good files have a
+/// few such tokens, like OPT's "madeupword0000".
+Error TableMaker::checkMade() const {
+  llvm::StringSet<> made;
+  for (const auto &[left, right] : spec.merges)
+    made.insert(left + right);
+  for (const AddedToken &token : spec.added)
+    made.insert(token.content);
+  if (spec.unknown)
+    made.insert(*spec.unknown);
+  StringRef example;
+  size_t lost = 0;
+  for (const auto &[text, id] : spec.vocabulary) {
+    StringRef rest = text;
+    if (!rest.empty())
+      nextChar(rest);
+    if (rest.empty() || made.contains(text) || llvm::is_contained(tables.byteIds, id))
+      continue;
+    example = text; // the last: the first may be special tokens of a good file
+    ++lost;
+  }
+  constexpr size_t kUnsuspicious = 32;
+  if (lost <= kUnsuspicious || lost <= spec.vocabulary.size() / 20)
+    return Error::success();
+  return fieldError(spec.file, "vocab",
+                    "has " + llvm::Twine(spec.vocabulary.size()) + " tokens, and no merge makes " +
+                        llvm::Twine(lost) + " of them, such as \"" + example +
+                        "\": the list of merges was cut short; take the tokenizer's files anew "
+                        "from where the model comes from");
+}
+
 /// With ignore_merges a word that is a token is that token: the words in order.
 void TableMaker::makeByText() {
   if (!spec.ignoreMerges)
@@ -299,6 +332,8 @@ Expected<TokenizerTables> TableMaker::make() {
   if (Error error = makeSymbols())
     return error;
   if (Error error = makeMerges())
+    return error;
+  if (Error error = checkMade())
     return error;
   if (Error error = checkAffixes())
     return error;

@@ -358,6 +358,52 @@ TEST_F(Parts, Refusals) {
   expect("added_tokens_decoder.1 is \"a\", whose id in vocab.json is 0");
 }
 
+// A list of merges that was cut short is found by the tokens that no merge makes; a few of those,
+// as OPT has, are fine.
+TEST(Files, MergesCutShort) {
+  for (bool inOneFile : {false, true}) {
+    std::string vocabulary, merges, list;
+    for (char c = 'a'; c <= 'z'; ++c)
+      vocabulary +=
+          (c == 'a' ? "\"" : ", \"") + std::string(1, c) + "\": " + std::to_string(c - 'a');
+    auto errorWith = [&](int made) {
+      std::string words = vocabulary;
+      merges = list = "";
+      for (int i = 0; i < 100; ++i) {
+        std::string left(1, char('a' + i / 26)), right(1, char('a' + i % 26));
+        words += ", \"" + left + right + "\": " + std::to_string(26 + i);
+        if (i >= made)
+          continue;
+        merges += left + " " + right + "\n";
+        list += (i ? ", \"" : "\"") + left + " " + right + "\"";
+      }
+      Folder folder;
+      if (inOneFile) {
+        std::string json = byteLevel;
+        json.replace(json.find("\"<s>\", \"ids\": [4]"), 17, "\"<s>\", \"ids\": [126]");
+        json.replace(json.find("\"id\": 4"), 7, "\"id\": 126");
+        size_t at = json.find("{\"a\": 0");
+        json = json.substr(0, at) + "{" + words + "}, \"merges\": [" + list + "]}})";
+        json.pop_back();
+        folder.write("tokenizer.json", json);
+      } else {
+        folder.write("vocab.json", "{" + words + "}");
+        folder.write("merges.txt", merges);
+      }
+      return errorOf(folder.path(), 200);
+    };
+    EXPECT_EQ(errorWith(100), "");
+    EXPECT_EQ(errorWith(68), "");
+    for (int made : {67, 50, 0}) {
+      std::string error = errorWith(made);
+      EXPECT_TRUE(StringRef(error).contains(
+          "vocab has 126 tokens, and no merge makes " + std::to_string(100 - made) +
+          " of them, such as \"dv\": the list of merges was cut short"))
+          << inOneFile << error;
+    }
+  }
+}
+
 // vocab.json without merges.txt is half a tokenizer.
 TEST(Files, MergesMissing) {
   Folder folder;
