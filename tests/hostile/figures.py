@@ -115,7 +115,8 @@ PROGRAMS = {
     "full disks": "a disk of some pages, and limits on the size of files",
     "failing disks": "each call that writes fails, or writes little",
     "results": "standard output full or closed, standard error closed",
-    "places": "paths that are missing or something else",
+    "places": "paths that are missing or something else, devices and pipes among them",
+    "inputs": "results that would take the place of what they are made from",
     "permissions": "files and folders that an unprivileged user may not open",
     "processors": "processors without the features, emulated by QEMU",
     "signals": "SIGINT, SIGTERM and SIGHUP at each call that writes, and at random",
@@ -130,8 +131,9 @@ def sweeps(rows):
              for row in rows]
     flips = sum(row["tried"] for row in rows if row["kind"] == "bit flips")
     total = sum(row["tried"] for row in rows)
-    text = (f"{total:,} inputs, {flips:,} of them one flipped bit. What was not refused is sound: a "
-            "flip inside a text field, another valid number.")
+    text = (f"{total:,} inputs, {flips:,} of them one flipped bit. What was not refused was read "
+            "to its end without a fault, as a file that says something else: a flip inside a text "
+            "field, another valid number.")
     return text + "\n\n" + table(["test", "kind", "tried", "refused"], cells)
 
 
@@ -139,9 +141,11 @@ def programs(suites):
     cells = [[kind, PROGRAMS[kind], f"{count:,}"] for kinds in suites.values()
              for kind, count in kinds.items()]
     total = sum(count for kinds in suites.values() for count in kinds.values())
-    return (f"{total:,} runs of `coppice` and `coppice-run`, each judged whole: exit code, one line "
-            "beginning `error:`, nothing on standard output, nothing written or left behind, what "
-            "was there before unchanged, memory.\n\n" + table(["kind", "what", "cases"], cells))
+    return (f"{total:,} cases, most of them a run of `coppice` or `coppice-run` that must refuse. A "
+            "refusal is judged by exit code, one line beginning `error:`, nothing on standard "
+            "output, nothing written or left behind, what was there before unchanged, and memory; "
+            "runs that must succeed, or die by a signal, by their results and what they leave.\n\n"
+            + table(["kind", "what", "cases"], cells))
 
 
 def fuzzing(section):

@@ -64,13 +64,15 @@ def run(command, limits=None, stdout=None, **options):
 
 
 def snapshot(folder):
-    """What lies in a folder: names with hashes."""
+    """What lies in a folder and in those in it: names with hashes."""
     state = {}
     for name in sorted(os.listdir(folder)):
         path = os.path.join(folder, name)
         if os.path.isfile(path):
             with open(path, "rb") as file:
                 state[name] = hashlib.sha256(file.read()).hexdigest()
+        elif os.path.isdir(path) and not os.path.islink(path):
+            state[name] = snapshot(path)
         else:
             state[name] = "not a file"
     return state

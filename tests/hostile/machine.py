@@ -5,9 +5,11 @@ import errno
 import os
 import resource
 import shutil
+import stat
 import subprocess
+import tempfile
 
-from harness import MODELS, Suite, artifact, copy_model, judge, read, run, snapshot, write
+from harness import MODELS, TESTS, Suite, artifact, copy_model, judge, read, run, snapshot, write
 
 MODEL = os.path.join(MODELS, "llama-gqa")
 RUN = ("--tokens", "1,2,3,4,5,6,7,8,9,10,11,12")
@@ -27,6 +29,16 @@ def is_root():
     return os.geteuid() == 0
 
 
+def may_make_devices():
+    """Devices can be made, though perhaps not opened, in the folder where cases lie."""
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            os.mknod(os.path.join(folder, "null"), 0o600 | stat.S_IFCHR, os.makedev(1, 3))
+        except OSError:
+            return False
+    return True
+
+
 def build_shim(folder):
     path = os.path.join(folder, "shim.so")
     source = os.path.join(os.path.dirname(os.path.abspath(__file__)), "shim.c")
@@ -43,6 +55,7 @@ class Machine(Suite):
         self.failing_disks()
         self.results_nobody_takes()
         self.wrong_places()
+        self.inputs()
         self.permissions()
         self.processors()
 
@@ -159,9 +172,29 @@ class Machine(Suite):
         def at(path):
             return lambda folder, out: ["coppice", "compile", MODEL, "-o",
                                         path.format(out=out, folder=folder)]
-        for path in ("{folder}/none/a", "{out}", "{out}/", "/dev/null", "/dev/full", "{out}/" +
-                     "n" * 300, "", "/proc/a", "{out}/a/b"):
-            self.refuse("places", f"output {path[:30]!r}", at(path), code=2 if path == "" else 1)
+        for path in ("{folder}/none/a", "{out}", "{out}/", "{out}/" + "n" * 300, "", "-", "/proc/a",
+                     "{out}/a/b"):
+            self.refuse("places", f"output {path[:30]!r}", at(path), code=2 if path in ("", "-")
+                        else 1)
+
+        # Devices and pipes of our own: were they replaced, the machine would not miss them.
+        def special(folder, out, kind, tool):
+            place = os.path.join(out, "special")
+            if kind == "pipe":
+                os.mkfifo(place)
+            else:
+                os.mknod(place, 0o600 | stat.S_IFCHR, os.makedev(1, {"null": 3, "full": 7}[kind]))
+            path = os.path.join(folder, "model.coppice")
+            if tool != "compile":
+                write(path, artifact("llama-gqa"))
+            return {"compile": ["coppice", "compile", MODEL, "-o", place],
+                    "report": compiling(out, "--report", place),
+                    "page": ["coppice", "inspect", path, "--html", place],
+                    "logits": ["coppice-run", path, *RUN, "--logits", place]}[tool]
+        for kind in ("pipe", "null", "full") if may_make_devices() else ("pipe",):
+            for tool in ("compile", "report", "page", "logits"):
+                self.refuse("places", f"{tool} to a {kind}", lambda folder, out, kind=kind,
+                            tool=tool: special(folder, out, kind, tool), "not a regular file")
         for model in ("{folder}/none", "/dev/null", "{folder}", "/proc/self/mem",
                       MODEL + "/config.json", "\x1b[31m"):
             self.refuse("places", f"model {model!r}", lambda folder, out, model=model: compiling(
@@ -187,6 +220,54 @@ class Machine(Suite):
                 *logits(folder, out)[:-1], place.format(folder=folder, out=out)])
             self.refuse("places", f"report {place}", lambda folder, out, place=place: compiling(
                 out, "--report", place.format(folder=folder, out=out)))
+
+    def inputs(self):
+        """A result never takes the place of what it is made from, whatever its path is called."""
+        def prepare(folder, out, file, spelling, command):
+            # All of it lies in `out`, whose files must stay as they were.
+            target = copy_model("opt-icl", out)
+            plan = write(os.path.join(target, "plan.json"), read(os.path.join(
+                TESTS, "golden", "models", "opt-icl", "heads-20.json")))
+            place = os.path.join(target, file)
+            for name in ("generation_config.json", "special_tokens_map.json", "vocab.json"):
+                if not os.path.exists(os.path.join(target, name)):
+                    write(os.path.join(target, name), b"{}")
+            if spelling == "dots":
+                place = os.path.join(target, "..", os.path.basename(target), ".", file)
+            elif spelling == "link":
+                place = os.path.join(folder, "link")
+                os.symlink(os.path.join(target, file), place)
+            elif spelling == "hard link":
+                place = os.path.join(folder, "hard")
+                os.link(os.path.join(target, file), place)
+            flags = {"-o": ["-o", place], "--report": ["-o", os.path.join(folder, "a"), "--report",
+                                                       place],
+                     "mlir": ["--emit", "mlir", "-o", place]}[command]
+            return ["coppice", "compile", target, "--plan", plan, *flags]
+        cases = [(file, "name", "-o") for file in (
+            "config.json", "generation_config.json", "model.safetensors", "tokenizer.json",
+            "tokenizer_config.json", "special_tokens_map.json", "vocab.json", "plan.json")]
+        cases += [(file, spelling, command) for file in ("model.safetensors", "plan.json")
+                  for spelling in ("dots", "link", "hard link") for command in ("-o", "--report")]
+        cases += [(file, "name", command) for file in ("config.json", "plan.json")
+                  for command in ("--report", "mlir")]
+        for file, spelling, command in cases:
+            self.refuse("inputs", f"{command} {file} by {spelling}", lambda folder, out, file=file,
+                        spelling=spelling, command=command: prepare(folder, out, file, spelling,
+                                                                    command),
+                        "this compilation reads it")
+
+        def shard(folder, out):
+            target = copy_model("opt-post", out)
+            return ["coppice", "compile", target, "-o",
+                    os.path.join(target, "model-00002-of-00003.safetensors")]
+        self.refuse("inputs", "-o a shard", shard, "this compilation reads it")
+        for tool in ("logits", "page"):
+            def itself(folder, out, tool=tool):
+                path = write(os.path.join(out, "a"), artifact("llama-gqa"))
+                return (["coppice-run", path, *RUN, "--logits", os.path.join(out, ".", "a")]
+                        if tool == "logits" else ["coppice", "inspect", path, "--html", path])
+            self.refuse("inputs", f"{tool} over the artifact", itself, "it is the artifact itself")
 
     def permissions(self):
         """As a user who may not: nobody, if this is root."""
