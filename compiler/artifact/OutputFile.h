@@ -1,8 +1,8 @@
-// A file that appears whole or not at all: written under a temporary name in the same folder,
-// synced, renamed. Destroyed without commit, or on a fatal signal, it leaves nothing.
+// runtime/files/NewFile.h in LLVM's words: a file that appears whole or not at all, and whose
+// errors name it. Destroyed without commit, or on a fatal signal, it leaves nothing.
 #pragma once
+#include "runtime/files/NewFile.h"
 #include "llvm/ADT/ArrayRef.h"
-#include "llvm/ADT/SmallString.h"
 #include "llvm/Support/Error.h"
 #include <memory>
 #include <string>
@@ -11,9 +11,8 @@ namespace coppice {
 
 class OutputFile {
 public:
-  /// `path` must not exist, or be a regular file, which commit replaces. Mode 0644 less the umask.
+  /// `path` must not exist, or be a regular file, which commit replaces; see NewFile::create.
   static llvm::Expected<std::unique_ptr<OutputFile>> create(llvm::StringRef path);
-  ~OutputFile();
 
   /// Writes all of `bytes` at `offset`, growing the file with zeros as needed.
   llvm::Error write(llvm::ArrayRef<uint8_t> bytes, uint64_t offset);
@@ -25,13 +24,11 @@ public:
   llvm::Error commitAs(llvm::StringRef place);
 
 private:
-  OutputFile(llvm::StringRef path, llvm::StringRef target) : path(path), target(target) {}
-  llvm::Error failure(const char *what, int error) const;
+  explicit OutputFile(llvm::StringRef path);
+  llvm::Error check(const std::string &why) const;
 
-  std::string path;                 // as the user named it
-  std::string target;               // the same without symbolic links
-  llvm::SmallString<128> temporary; // empty once the file is in its place
-  int fd = -1;
+  std::string path; // as the user named it
+  NewFile file;
 };
 
 } // namespace coppice

@@ -1,6 +1,7 @@
 // coppice inspect: arguments to inspectArtifact.
 #include "compiler/artifact/Inspect.h"
 #include "tools/Message.h"
+#include "tools/Suggest.h"
 #include "tools/coppice/Commands.h"
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/raw_ostream.h"
@@ -23,7 +24,8 @@ examples:
 )";
 
 static int wrongCall(const llvm::Twine &message) {
-  llvm::errs() << "error: " << message << "\nsee coppice inspect --help\n";
+  llvm::errs() << "error: " << coppice::tools::visible(message.str())
+               << "\nsee coppice inspect --help\n";
   return 2;
 }
 
@@ -47,8 +49,11 @@ int coppice::inspectMain(llvm::ArrayRef<const char *> arguments) {
         page = arguments[++i];
       if (!page || !*page)
         return wrongCall("--html needs the name of the page to write: --html OUT");
+      if (llvm::StringRef(page) == "-")
+        return wrongCall("a page does not go to standard output; name a file: --html OUT");
     } else if (options && argument.starts_with("-") && argument.size() > 1) {
-      return wrongCall("there is no option '" + argument + "'");
+      return wrongCall("there is no option " + argument +
+                       tools::didYouMean(argument.str(), {"--json", "--html", "--help"}));
     } else if (path) {
       return wrongCall("one artifact at a time: '" + llvm::Twine(path) + "' and '" + argument +
                        "' were given");

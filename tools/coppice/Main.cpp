@@ -1,5 +1,7 @@
 // coppice: finds the subcommand and hands over.
+#include "tools/Message.h"
 #include "tools/Signals.h"
+#include "tools/Suggest.h"
 #include "tools/coppice/Commands.h"
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/InitLLVM.h"
@@ -47,8 +49,15 @@ static int run(llvm::ArrayRef<const char *> arguments) {
     llvm::outs() << "coppice " COPPICE_VERSION "\n";
     return 0;
   }
-  llvm::errs() << "error: there is no command '" << command
-               << "'; use compile, inspect or synth, or see coppice --help\n";
+  if (command == "run" || command == "bench") {
+    llvm::errs() << "error: there is no command '" << command << "'; it is a program of its own: "
+                 << "coppice-" << command << " --help\n";
+    return 2;
+  }
+  std::string near = coppice::tools::didYouMean(command.str(), {"compile", "inspect", "synth"});
+  llvm::errs() << "error: there is no command '" << coppice::tools::visible(command.str()) << "'"
+               << (near.empty() ? "; use compile, inspect or synth" : near)
+               << "\nsee coppice --help\n";
   return 2;
 }
 

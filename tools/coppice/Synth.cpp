@@ -1,6 +1,7 @@
 // coppice synth: arguments to synthesize, progress on a terminal, one line at the end.
 #include "compiler/synth/Synth.h"
 #include "tools/Message.h"
+#include "tools/Suggest.h"
 #include "tools/coppice/Commands.h"
 #include "tools/coppice/Progress.h"
 #include "llvm/Support/Process.h"
@@ -33,7 +34,8 @@ exit code: 0 success, 1 an error in the input (nothing is left then), 2 a wrong 
 )";
 
 static int wrongCall(const llvm::Twine &message) {
-  llvm::errs() << "error: " << message << "\nsee coppice synth --help\n";
+  llvm::errs() << "error: " << coppice::tools::visible(message.str())
+               << "\nsee coppice synth --help\n";
   return 2;
 }
 
@@ -63,10 +65,12 @@ int coppice::synthMain(llvm::ArrayRef<const char *> arguments) {
              (!value.joined.empty() && argument.starts_with(value.joined));
     });
     if (option == std::end(values))
-      return wrongCall(argument.starts_with("-")
-                           ? "there is no option '" + argument + "'"
-                           : "'" + argument +
-                                 "' belongs to no option; the shape is named by --shape");
+      return wrongCall(
+          argument.starts_with("-")
+              ? "there is no option " + argument +
+                    tools::didYouMean(argument.str(),
+                                      {"--shape", "--dtype", "--seed", "--quiet", "--help"})
+              : "'" + argument + "' belongs to no option; the shape is named by --shape");
     if (argument != option->name)
       *option->value = argument.drop_front(option->joined.size()).str();
     else if (i + 1 < arguments.size())
