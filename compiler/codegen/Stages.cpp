@@ -45,6 +45,7 @@ public:
                 pack::RopeOp, pack::KvWriteOp, pack::AttentionOp, pack::ActivationOp, pack::AddOp,
                 pack::MulOp, pack::SelectOp, pack::MaskOp, pack::GatherOp>(
               [&](auto typed) { stage(typed); })
+          .Case([&](pack::ObserveOp op) { observe(op); })
           .Case(
               [&](pack::ReturnOp ret) { list.vocabulary = ret.getLogits().getType().getWidth(); });
     }
@@ -228,6 +229,15 @@ private:
   }
   void stage(pack::GatherOp op) {
     add("gather", set(op), true, width(op) ? 1 : 0, {place(op.getInput()), place(op), width(op)});
+  }
+
+  /// The stages before it are done when the last of them is: they are watched one by one.
+  void observe(pack::ObserveOp op) {
+    Value rows = op.getInput();
+    if (width(rows) == 0 || list.stages.empty())
+      return;
+    list.observations.push_back({op.getName().str(), uint32_t(list.stages.size() - 1), place(rows),
+                                 width(rows), set(rows)});
   }
 
   void numberKernels() {

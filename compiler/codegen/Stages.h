@@ -1,6 +1,7 @@
 // From a planned pack.step to the stage list, the weight list and the memory plan of a program.
 #pragma once
 #include "compiler/artifact/Program.h"
+#include "compiler/codegen/Observation.h"
 #include "dialects/pack/Pack.h"
 #include "llvm/Support/Error.h"
 
@@ -10,6 +11,7 @@ struct StageList {
   std::vector<std::string> kernels; // names, sorted; Stage::kernel counts here
   std::vector<Stage> stages;
   std::vector<PackedWeight> weights; // ascending offsets
+  std::vector<Observation> observations; // by ascending stage
   MemoryPlan memory;
   uint32_t vocabulary = 0; // columns of the logits
   uint32_t tokenLimit = 0; // token ids below it have a row in the token table

@@ -65,6 +65,30 @@ def FindDead : Pass<"lm-find-dead", "::mlir::ModuleOp"> {
   ];
 }
 
+def ObserveInputs : Pass<"lm-observe-inputs", "::mlir::ModuleOp"> {
+  let summary = "Marks what every linear reads, for calibration";
+  let description = [{
+    The input of every linear over token rows goes through an `lm.observe` with the name of the
+    linear's tensor. An input that is observed under that name stays as it is, and so do linears over
+    constant rows. Who runs the step then sees, tensor by tensor, what the weights are multiplied
+    with.
+
+    ```mlir
+    %w = lm.weight @"fc1.weight" : tensor<6x4xf32>
+    %1 = lm.linear %0, %w : ...
+    ```
+    becomes
+    ```mlir
+    %w = lm.weight @"fc1.weight" : tensor<6x4xf32>
+    %2 = lm.observe "fc1.weight" %0 : tensor<?x4xf32>
+    %1 = lm.linear %2, %w : ...
+    ```
+
+    Restrictions: the matrix must be an `lm.weight` without a list of columns, so that a column's
+    number is the checkpoint's. Masks may stand: a masked column is seen as the zeros that it is.
+  }];
+}
+
 def RemoveSkippedBlocks : Pass<"lm-remove-skipped-blocks", "::mlir::ModuleOp"> {
   let summary = "Replaces a skipped block by its input";
   let description = [{

@@ -3,6 +3,7 @@
 #include "compiler/artifact/OutputFile.h"
 #include "compiler/artifact/Writer.h"
 #include "compiler/artifact/tokenizer/Tokenizer.h"
+#include "compiler/calibration/Statistics.h"
 #include "compiler/codegen/CodeImage.h"
 #include "compiler/codegen/Stages.h"
 #include "compiler/import/Files.h"
@@ -96,7 +97,7 @@ public:
     program.parametersBefore = summarize(*imported, *imported).parameters;
     imported = {};
     if (llvm::Error error = runPhase(*module, options.verifyEach, [&](OpPassManager &pm) {
-          addPackPasses(pm, options.weights, options.kv, options.keepMasks);
+          addPackPasses(pm, options.weights, options.kv, options.keepMasks, options.observe);
         }))
       return std::move(error);
     if (stopped(Phase::Pack))
@@ -129,6 +130,12 @@ private:
     if (!opened)
       return opened.takeError();
     checkpoint = std::move(*opened);
+    if (!options.calibration.empty()) {
+      auto read = readStatistics(options.calibration);
+      if (!read)
+        return read.takeError();
+      statistics = std::move(*read);
+    }
     if (options.plan.empty())
       return llvm::Error::success();
     auto text = readTextFile(options.plan, maxPlanBytes);
@@ -204,6 +211,7 @@ private:
     program.stages = std::move(list->stages);
     program.weights = std::move(list->weights);
     program.memory = list->memory;
+    observations = std::move(list->observations);
     program.vocabulary = list->vocabulary;
     program.tokenLimit = list->tokenLimit;
     return write();
@@ -221,12 +229,17 @@ private:
     inputs.plan = hashOfPlan;
     inputs.source.emplace();
     llvm::copy(checkpoint->hash(), inputs.source->begin());
+    if (statistics)
+      if (llvm::Error error = applyStatistics(*statistics, *inputs.source, hashOfPlan, *checkpoint,
+                                              program.weights))
+        return std::move(error);
     inputs.tokenizer = tables;
     inputs.threads = options.threads;
     inputs.progress = [this](uint64_t done, uint64_t total) {
       progress("weights", total ? double(done) / total : 1);
     };
     CompileResult result;
+    result.observations = std::move(observations);
     for (const Target &target : targets)
       result.target += (result.target.empty() ? "" : ", ") + target.name;
     result.parametersBefore = program.parametersBefore;
@@ -265,6 +278,8 @@ private:
   std::unique_ptr<Checkpoint> checkpoint;
   std::optional<Plan> plan;
   std::optional<Digest> hashOfPlan;
+  std::optional<Statistics> statistics;
+  std::vector<Observation> observations;
   OwningOpRef<ModuleOp> module, imported;
   int64_t vocabulary = 0;
   Program program;

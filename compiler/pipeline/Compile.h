@@ -1,5 +1,6 @@
 // From a checkpoint folder and a plan to an artifact: runs the phases in order.
 #pragma once
+#include "compiler/codegen/Observation.h"
 #include "compiler/pipeline/Phases.h"
 #include "llvm/Support/Error.h"
 #include <cstdint>
@@ -17,12 +18,14 @@ struct CompileOptions {
   std::string plan;                // a file; empty: nothing is cut
   std::string weights = "stored";  // as WeightChoice.h says
   std::string kv = "f32";          // or bf16, i8: elements of the KV cache
+  std::string calibration;         // a file of calibrate(); empty: all columns count alike
   std::string target = "native";   // a name or a list of resolveTargets
   std::optional<uint32_t> context; // positions; the model's config without it
   Emit emit = Emit::Artifact;
   Phase stopAfter = Phase::Memory; // for Emit::Mlir
   bool keepMasks = false;          // compile the masked graph as it stands
   bool findDead = false;
+  bool observe = false; // mark what linears read; CompileResult says where it lies
   bool verifyEach = true;
   unsigned threads = 0; // 0: as many as there are processors; never changes the bytes
   std::string report;   // a JSON file of what was cut; empty: none
@@ -34,7 +37,8 @@ struct CompileOptions {
 struct CompileResult {
   uint64_t artifactBytes = 0, checkpointBytes = 0;
   uint64_t parametersBefore = 0, parametersAfter = 0;
-  std::string target; // or several, with ", " between them, the lowest first
+  std::string target;                    // or several, with ", " between them, the lowest first
+  std::vector<Observation> observations; // if asked for
 };
 
 /// Compiles. On an error nothing is left behind: outputs are written beside and renamed.

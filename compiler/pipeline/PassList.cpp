@@ -32,13 +32,15 @@ void addShrinkPasses(OpPassManager &pm) {
   pm.addPass(createSymbolDCEPass());
 }
 
-void addPackPasses(OpPassManager &pm, StringRef weights, StringRef kv, bool masked) {
+void addPackPasses(OpPassManager &pm, StringRef weights, StringRef kv, bool masked, bool observe) {
   if (!masked)
     pm.addPass(createVerifyUnmasked());
   pm.addPass(createInlineBlocks());
   // Equal reads of a tensor become one value: a tied weight is packed once.
   pm.addPass(createCSEPass());
   pm.addPass(createCanonicalizerPass());
+  if (observe)
+    pm.addPass(createObserveInputs());
   pm.addPass(createLmToPack({kv.str()}));
   pm.addPass(createChooseFormats({weights.str()}));
   pm.addPass(createFuseQuantize());
@@ -55,8 +57,9 @@ void addMemoryPasses(OpPassManager &pm) {
 
 void registerPipelines() {
   static PassPipelineRegistration<> shrink("coppice-shrink", "the phase shrink", addShrinkPasses);
-  static PassPipelineRegistration<> pack("coppice-pack", "the phase pack, weights as stored, cache as f32",
-                                         [](OpPassManager &pm) { addPackPasses(pm, "stored", "f32"); });
+  static PassPipelineRegistration<> pack(
+      "coppice-pack", "the phase pack, weights as stored, cache as f32",
+      [](OpPassManager &pm) { addPackPasses(pm, "stored", "f32"); });
   static PassPipelineRegistration<> memory("coppice-memory", "the phase memory", addMemoryPasses);
 }
 

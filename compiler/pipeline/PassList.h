@@ -10,8 +10,10 @@ namespace coppice {
 /// `plan` may be null; `checkpoint` is scanned for exact zeros if not null. Both must outlive `pm`.
 void addMaskPasses(mlir::OpPassManager &pm, const Plan *plan, const Checkpoint *checkpoint);
 void addShrinkPasses(mlir::OpPassManager &pm);
-/// `weights`: stored, f32, f16 or bf16. `masked`: the graph comes with its masks, not shrunk.
-void addPackPasses(mlir::OpPassManager &pm, llvm::StringRef weights, bool masked = false);
+/// `weights` and `kv` as CompileOptions says. `masked`: the graph comes with its masks, not shrunk.
+/// `observe`: what linears read is marked.
+void addPackPasses(mlir::OpPassManager &pm, llvm::StringRef weights, llvm::StringRef kv,
+                   bool masked = false, bool observe = false);
 void addMemoryPasses(mlir::OpPassManager &pm);
 
 /// Registers the phases as pipelines of coppice-opt: coppice-shrink, coppice-pack, coppice-memory.

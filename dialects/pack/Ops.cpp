@@ -234,6 +234,12 @@ LogicalResult GatherOp::verify() {
   return success();
 }
 
+LogicalResult ObserveOp::verify() {
+  if (getName().empty())
+    return emitOpError() << "needs a name";
+  return success();
+}
+
 LogicalResult Dot4Op::verify() {
   if (int32_t(getBits()) < 1 || int32_t(getBits()) > 8)
     return emitOpError() << "has codes of " << int32_t(getBits()) << " bits, not of 1 to 8";

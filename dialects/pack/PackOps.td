@@ -213,6 +213,23 @@ def Pack_GatherOp : Pack_Stage<"gather"> {
   let assemblyFormat = "$input attr-dict `:` type($input) `->` type($result)";
 }
 
+// A mark, not a stage: it has no kernel, and no item of the step waits for it.
+def Pack_ObserveOp : Pack_Op<"observe", [MemoryEffects<[MemWrite]>]> {
+  let summary = "Marks rows that calibration reads when the stage before is done";
+  let description = [{
+    Keeps the buffer where it lies, whole and as it was made, up to this place. Nothing removes it:
+    it is said to write. Observations become no part of an artifact; the compiler hands the list of
+    them to who runs the step and looks.
+
+    ```mlir
+    pack.observe "model.layers.0.mlp.down_proj.weight" %3 : !pack.buffer<172, all>
+    ```
+  }];
+  let arguments = (ins StrAttr:$name, Pack_BufferType:$input);
+  let assemblyFormat = "$name $input attr-dict `:` type($input)";
+  let hasVerifier = 1;
+}
+
 //===----------------------------------------------------------------------===//
 // Inside kernels
 //===----------------------------------------------------------------------===//

@@ -2,6 +2,7 @@
 // team of threads.
 #include "runtime/core/session.h"
 #include "runtime/core/step.h"
+#include "runtime/host/Frame.h"
 #include "runtime/host/Model.h"
 #include "runtime/host/Team.h"
 #include <algorithm>
@@ -236,6 +237,10 @@ static coppice_status checkedStep(coppice_engine *engine, const coppice_token *t
       return COPPICE_BAD_ARGUMENT;
   Busy busy(*engine);
   return busy.taken ? step(*engine, tokens, count, logits, watch) : COPPICE_BUSY;
+}
+
+const coppice_frame &coppice::runtime::frameOf(const coppice_engine &engine) {
+  return engine.frame;
 }
 
 coppice_status coppice_engine_step(coppice_engine *engine, const coppice_token *tokens,

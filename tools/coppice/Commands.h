@@ -5,6 +5,7 @@
 
 namespace coppice {
 
+int calibrateMain(llvm::ArrayRef<const char *> arguments);
 int compileMain(llvm::ArrayRef<const char *> arguments);
 int inspectMain(llvm::ArrayRef<const char *> arguments);
 int synthMain(llvm::ArrayRef<const char *> arguments);

@@ -71,6 +71,8 @@ examples (opt-125m stands for such a folder; tests/models/opt-icl is one):
       for AVX2 and for AVX-512, in one file with the same weights
   coppice compile opt-125m --weights i4,head=i8,embed=f16,*.fc2.weight=i8 -o opt.coppice
       4-bit matrices with some better than that; patterns are of tensor names
+  coppice compile opt-125m --weights i4 --calibration stats.safetensors -o opt.coppice
+      4-bit matrices, exact where it matters for texts like the one of coppice calibrate
   coppice compile opt-125m --plan cut.json --keep-masks -o masked.coppice
       the masked original, to compare with
   coppice compile opt-125m --find-dead -o opt.coppice --report found.json
@@ -108,7 +110,7 @@ std::string suggestion(const CompileOptTable &table, llvm::StringRef given) {
   return near ? "; did you mean " + nearest + "?" : "";
 }
 
-/// The files that a compilation reads: the plan, and of the model's folder what compilers and
+/// The files that a compilation reads: the plan, the calibration, and of the model's folder what compilers and
 /// tokenizers look for, whether this compilation needs it or not.
 std::vector<std::string> inputFiles(const CompileOptions &options) {
   static const llvm::StringSet<> kNames = {
@@ -116,8 +118,9 @@ std::vector<std::string> inputFiles(const CompileOptions &options) {
       "tokenizer.json",    "tokenizer_config.json",   "vocab.json",
       "added_tokens.json", "special_tokens_map.json", "merges.txt"};
   std::vector<std::string> files;
-  if (!options.plan.empty())
-    files.push_back(options.plan);
+  for (const std::string *file : {&options.plan, &options.calibration})
+    if (!file->empty())
+      files.push_back(*file);
   std::error_code error;
   for (llvm::sys::fs::directory_iterator at(options.modelDir, error), end; !error && at != end;
        at.increment(error)) {
@@ -179,6 +182,7 @@ int compileMain(llvm::ArrayRef<const char *> arguments) {
   options.output = args.getLastArgValue(OPT_output).str();
   options.plan = args.getLastArgValue(OPT_plan).str();
   options.weights = args.getLastArgValue(OPT_weights, "stored").str();
+  options.calibration = args.getLastArgValue(OPT_calibration).str();
   options.target = args.getLastArgValue(OPT_target, "native").str();
   options.report = args.getLastArgValue(OPT_report).str();
   options.keepMasks = args.hasArg(OPT_keep_masks);
@@ -232,6 +236,8 @@ int compileMain(llvm::ArrayRef<const char *> arguments) {
     return wrongCall("--keep-masks keeps the masks of a plan; give --plan or --find-dead");
   if (!options.report.empty() && isSameFile(options.report, options.output))
     return wrongCall("--report and -o both name " + options.output + "; give them two names");
+  if (!options.calibration.empty() && options.emit != Emit::Artifact)
+    return wrongCall("--calibration goes with an artifact, not with --emit=" + emit);
   if (!options.report.empty() && options.emit != Emit::Artifact)
     return wrongCall("--report goes with an artifact, not with --emit=" + emit);
 

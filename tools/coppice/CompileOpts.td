@@ -13,6 +13,8 @@ defm weights : Value<"weights", "FORMATS",
                      "Matrices as f32, f16, bf16, i8 or i4 (default: as the checkpoint stores them), "
                      "then NAME=FORMAT for some: head, embed, or a pattern of tensor names">;
 defm kv : Value<"kv", "FORMAT", "KV cache as f32 (default), bf16 or i8">;
+defm calibration : Value<"calibration", "STATS",
+                         "Weigh the errors of i8 and i4 weights by a file of coppice calibrate">;
 defm context : Value<"context", "N",
                      "Positions of a session at most (default: what the model's config says)">;
 defm target : Value<"target", "NAMES",

@@ -16,6 +16,8 @@ usage: coppice COMMAND ...
 commands:
   compile MODEL_DIR -o FILE    from a Hugging Face folder, and a plan, to an artifact
   inspect FILE                 what is inside an artifact: shapes, bytes, targets, hashes
+  calibrate MODEL_DIR --text FILE -o STATS
+                               from text, what of a matrix matters, for i8 and i4 weights
   synth --shape SHAPE -o DIR   a checkpoint of any shape with random weights, to measure with
 
   coppice COMMAND --help       more about one command
@@ -39,6 +41,8 @@ static int run(llvm::ArrayRef<const char *> arguments) {
     return coppice::compileMain(arguments.drop_front());
   if (command == "inspect")
     return coppice::inspectMain(arguments.drop_front());
+  if (command == "calibrate")
+    return coppice::calibrateMain(arguments.drop_front());
   if (command == "synth")
     return coppice::synthMain(arguments.drop_front());
   if (command == "--help" || command == "-h" || command == "help") {
@@ -54,9 +58,9 @@ static int run(llvm::ArrayRef<const char *> arguments) {
                  << "coppice-" << command << " --help\n";
     return 2;
   }
-  std::string near = coppice::tools::didYouMean(command.str(), {"compile", "inspect", "synth"});
+  std::string near = coppice::tools::didYouMean(command.str(), {"compile", "inspect", "calibrate", "synth"});
   llvm::errs() << "error: there is no command '" << coppice::tools::visible(command.str()) << "'"
-               << (near.empty() ? "; use compile, inspect or synth" : near)
+               << (near.empty() ? "; use compile, inspect, calibrate or synth" : near)
                << "\nsee coppice --help\n";
   return 2;
 }

@@ -288,7 +288,11 @@ private:
                                table(op.getDead().getIndices(), true, "mask"), vector(op.getFill()),
                                IntegerAttr());
   }
-  Value emit(lm::ObserveOp op, RowSet set) { return buffer(op.getInput(), set); }
+  Value emit(lm::ObserveOp op, RowSet set) {
+    Value rows = buffer(op.getInput(), set);
+    tag(b.create<pack::ObserveOp>(loc, op.getName(), rows));
+    return rows;
+  }
 
   func::FuncOp func;
   Type cacheElement;

@@ -34,6 +34,7 @@ def LmToPack : Pass<"lm-to-pack", "::mlir::ModuleOp"> {
     are packed in panels, in the format in which the checkpoint holds them; a tied embedding gathers
     from the panels. Constant rows are packed as float32. KV caches are in `kv` format. The map from
     query to KV heads is turned round: an attention loads a key or value once for all its query heads.
+    An observed value is marked where it is observed (`pack.observe`), and is itself.
 
     ```mlir
     %1 = lm.linear %0, %w : tensor<?x8xf32>, tensor<8x8xf16> -> tensor<?x8xf32>
@@ -115,7 +116,8 @@ def PlanMemory : Pass<"pack-plan-memory", "::mlir::ModuleOp"> {
     Buffers get arena offsets by liveness, first fit, a result lying on an operand where the
     stage allows it and the operand ends there. Caches lie one after the other, in bytes per
     position. Weights lie in the order of their first use, each at a multiple of 64 bytes. The
-    logits have no place: the last linear writes them where the caller wants them.
+    logits have no place: the last linear writes them where the caller wants them. A buffer lives to
+    its last `pack.observe`, if that is later than the last stage that reads it.
 
     ```mlir
     %1 = pack.norm rms %0 scale %s : ... -> !pack.buffer<64, all>

@@ -81,6 +81,8 @@ struct PlanMemory : impl::PlanMemoryBase<PlanMemory> {
       for (Value operand : op.getOperands())
         if (isa<pack::WeightType>(operand.getType()))
           placeWeight(b, operand, weights);
+      if (isa<pack::ObserveOp>(op))
+        release(op, lastUse, places, arena); // what it marks may end here
       if (op.getNumResults() == 0 || isa<pack::WeightOp, pack::ConstantOp>(op) || &op == head)
         continue;
       if (auto cache = dyn_cast<pack::CacheType>(op.getResult(0).getType())) {
@@ -126,8 +128,9 @@ struct PlanMemory : impl::PlanMemoryBase<PlanMemory> {
     for (Value operand : op.getOperands())
       if (lastUse.lookup(operand) == &op)
         end(operand);
-    if (!lastUse.count(op.getResult(0)))
-      end(op.getResult(0));
+    for (Value result : op.getResults())
+      if (!lastUse.count(result))
+        end(result);
   }
 };
 

@@ -30,8 +30,8 @@ func.func @model(%tokens: tensor<?xi32>, %positions: tensor<?xi32>) -> tensor<?x
   // CHECK: %[[TA:.+]] = pack.rope_table %{{.+}} -> {{(!pack.buffer)?}}<2, all>
   // CHECK: %[[KR:.+]] = pack.rope %[[K]] by %[[TA]]
   %kr = lm.rope %k at %positions head_dim 2 inv_freq [1.0] : tensor<?x4xf32>, tensor<?xi32> -> tensor<?x4xf32>
-  // CHECK: %[[C:.+]] = pack.kv_write %[[KR]], %[[K]]
-  // CHECK: pack.constant "kv_map" [0, 1]
+  // CHECK: %[[C:.+]] = pack.kv_write %[[KR]], %[[K]] {{.*}} -> {{(!pack.cache)?}}<2 by 2 by f32>
+  // CHECK: pack.constant "kv_map" [0, 1, 2, 0, 1]
   // CHECK: %[[A:.+]] = pack.attention %{{.+}} over %[[C]] {{.*}} -> {{(!pack.buffer)?}}<4, logits>
   %a = lm.attention %qr, %kr, %k head_dim 2 kv_map [0, 1] scale 0.5 : tensor<?x4xf32>, tensor<?x4xf32>, tensor<?x4xf32> -> tensor<?x4xf32>
   // The sum is the linear's residual, the product the activation's factor.
@@ -56,7 +56,7 @@ func.func @model(%tokens: tensor<?xi32>, %positions: tensor<?xi32>) -> tensor<?x
 lm.tensor private @"embed.weight" : tensor<16x4xf16>
 lm.tensor private @"lm_head.weight" : tensor<16x4xf16>
 
-// Masks stay masks, an untied embedding keeps its rows, an observed value is itself; a sum whose
+// Masks stay masks, an untied embedding keeps its rows, an observed value is itself and marked; a sum whose
 // linear something else reads stays a sum.
 // CHECK-LABEL: pack.step @masked
 func.func @masked(%tokens: tensor<?xi32>, %positions: tensor<?xi32>) -> tensor<?x16xf32> {
@@ -68,6 +68,7 @@ func.func @masked(%tokens: tensor<?xi32>, %positions: tensor<?xi32>) -> tensor<?
   // CHECK: pack.constant "mask" [1, 3]
   // CHECK: %[[M:.+]] = pack.mask
   %m = lm.mask %x dead <1, 3> : tensor<?x4xf32>
+  // CHECK: pack.observe "seen" %[[M]] : {{(!pack.buffer)?}}<4, logits>
   %o = lm.observe "seen" %m : tensor<?x4xf32>
   // CHECK: %[[Y:.+]] = pack.linear %[[M]], %{{.+}} : {{(!pack.buffer)?}}<4, logits>
   %y = lm.linear %o, %h : tensor<?x4xf32>, tensor<4x4xf16> -> tensor<?x4xf32>

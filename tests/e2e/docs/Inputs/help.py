@@ -4,7 +4,7 @@ usage: help.py ROOT FOLDER PROGRAM...   PROGRAM: "coppice compile", "coppice-run
 
 An example is a line of the help that begins with two spaces and the program's name.
 FOLDER is emptied, and holds what the examples speak of: a model folder opt-125m (the small one of
-the repository), a plan cut.json, a prompt, and what earlier examples leave.
+the repository), a plan cut.json, a prompt, a text, and what earlier examples leave.
 """
 
 import os
@@ -18,6 +18,7 @@ os.makedirs(folder)
 os.symlink(os.path.join(root, "tests", "models", "opt-icl"), os.path.join(folder, "opt-125m"))
 shutil.copy(os.path.join(root, "tests", "golden", "models", "opt-icl", "heads-20.json"),
             os.path.join(folder, "cut.json"))
+shutil.copy(os.path.join(root, "docs", "overview.md"), os.path.join(folder, "text.txt"))
 with open(os.path.join(folder, "prompt.txt"), "w", encoding="utf-8") as file:
     file.write("Once upon a time")
 for name, flags in (("model", ""), ("dense", ""), ("masked", "--plan cut.json --keep-masks"),
