@@ -13,6 +13,7 @@ import tempfile
 import time
 
 import against_plain
+import quality
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 OPT = os.path.join(ROOT, "tests/models/opt-icl")
@@ -285,9 +286,13 @@ def runtime(tools, scratch):
     return {"core_text_bytes": core, "text_bytes": sum(text.values())}
 
 
+def quality_of_formats(tools, scratch):
+    return quality.quality(tools, scratch, os.path.dirname(STORIES))
+
+
 SECTIONS = {"build": build, "compiling": compiling, "sizes": sizes, "speed": speed,
             "bandwidth": bandwidth, "small": small, "plain": plain, "shape": shape,
-            "llama_cpp": llama_cpp, "runtime": runtime}
+            "llama_cpp": llama_cpp, "quality": quality_of_formats, "runtime": runtime}
 
 
 def measure(names, tools):

@@ -1,7 +1,8 @@
 """Measures the project's figures and writes docs/figures.md from them.
 
 Usage: run.py --build BUILD [SECTION ...]    sections: build compiling sizes speed bandwidth small
-                                             plain shape llama_cpp runtime; without any, all of them
+                                             plain shape llama_cpp quality runtime; without any, all
+                                             of them
 What was measured is kept in docs/figures.json; a section that is not measured anew keeps its
 figures. `--page` writes the page from the kept figures alone. docs/benchmarks.md says what
 COPPICE_BENCH_WITH and COPPICE_LLAMA_CPP do.
@@ -34,7 +35,8 @@ def main():
     if not options.page:
         folder = os.path.abspath(options.build)
         tools = {name: os.path.join(folder, "bin", name)
-                 for name in ("coppice", "coppice-bench", "coppice-run", "coppice-kernel-bench")}
+                 for name in ("coppice", "coppice-bench", "coppice-run", "coppice-kernel-bench",
+                              "coppice-divergence")}
         tools["runtime"] = os.path.join(folder, "lib/libcoppice_runtime.a")
         figures.update(measure(options.section or list(SECTIONS), tools))
         with open(DATA, "w") as file:
