@@ -10,7 +10,7 @@ namespace coppice {
 struct StageList {
   std::vector<std::string> kernels; // names, sorted; Stage::kernel counts here
   std::vector<Stage> stages;
-  std::vector<PackedWeight> weights; // ascending offsets
+  std::vector<PackedWeight> weights;     // ascending offsets
   std::vector<Observation> observations; // by ascending stage
   MemoryPlan memory;
   uint32_t vocabulary = 0; // columns of the logits

@@ -110,8 +110,8 @@ std::string suggestion(const CompileOptTable &table, llvm::StringRef given) {
   return near ? "; did you mean " + nearest + "?" : "";
 }
 
-/// The files that a compilation reads: the plan, the calibration, and of the model's folder what compilers and
-/// tokenizers look for, whether this compilation needs it or not.
+/// The files that a compilation reads: the plan, the calibration, and of the model's folder what
+/// compilers and tokenizers look for, whether this compilation needs it or not.
 std::vector<std::string> inputFiles(const CompileOptions &options) {
   static const llvm::StringSet<> kNames = {
       "config.json",       "generation_config.json",  "model.safetensors.index.json",

@@ -58,7 +58,8 @@ static int run(llvm::ArrayRef<const char *> arguments) {
                  << "coppice-" << command << " --help\n";
     return 2;
   }
-  std::string near = coppice::tools::didYouMean(command.str(), {"compile", "inspect", "calibrate", "synth"});
+  std::string near =
+      coppice::tools::didYouMean(command.str(), {"compile", "inspect", "calibrate", "synth"});
   llvm::errs() << "error: there is no command '" << coppice::tools::visible(command.str()) << "'"
                << (near.empty() ? "; use compile, inspect, calibrate or synth" : near)
                << "\nsee coppice --help\n";
