@@ -47,7 +47,7 @@ private:
   void tailPanels();
   void tile(const Tile &shape, Value row, Value column, const Place &place);
   void group(const Tile &shape, ArrayRef<Value> inputs, const Place &place, Value index,
-             Values &sums, bool partial);
+             Values &sums, Value lastWords);
   void word(const Tile &shape, ArrayRef<Value> inputs, Value codes, Value index, Values &dots);
   Value loadLanes(Type element, Value address, const Tile &shape);
   Value panelAt(Value firstRow) { return k.at(weight, k.mul(firstRow, rowBytes)); }
@@ -162,34 +162,33 @@ void QuantizedLinearEmitter::tile(const Tile &shape, Value row, Value column, co
   for (unsigned i = 0; i < shape.rows; ++i)
     inputs.push_back(k.at(in, k.mul(k.add(row, k.i64c(i)), inStride)));
   Values sums(shape.rows * shape.vectors, k.f32c(0, kLanes));
-  sums = k.forRange(k.i64c(0), wholeGroups, 1, sums, [&](Value index, ValueRange carried) {
-    Values next(carried);
-    group(shape, inputs, place, index, next, /*partial=*/false);
-    return next;
-  });
-  sums = k.ifElse(
-      k.less(k.i64c(0), rest),
-      [&] {
-        Values next = sums;
-        group(shape, inputs, place, wholeGroups, next, /*partial=*/true);
-        return next;
-      },
-      [&] { return sums; });
+  auto groups = [&](Value from, Value to, Value words) {
+    sums = k.forRange(from, to, 1, sums, [&](Value index, ValueRange carried) {
+      Values next(carried);
+      group(shape, inputs, place, index, next, words);
+      return next;
+    });
+  };
+  Value all = k.groups(output.ins);
+  if (shape.unroll)
+    groups(k.i64c(0), wholeGroups, Value());
+  groups(shape.unroll ? wholeGroups : k.i64c(0), all, groupWords(k, type, rest));
   for (Value &sum : sums)
     sum = k.narrow(sum, std::min(kLanes, shape.height));
   output.store(sums, shape.vectors, row, column);
 }
 
-/// Adds one group's products to the sums.
+/// Adds one group's products to the sums: a whole group, or where lastWords is given any group, of
+/// which the last, if partial, has so many words.
 void QuantizedLinearEmitter::group(const Tile &shape, ArrayRef<Value> inputs, const Place &place,
-                                   Value index, Values &sums, bool partial) {
+                                   Value index, Values &sums, Value lastWords) {
   const int64_t bytes = groupBytes(type) * shape.height, words = args::kGroup / codesPerWord(type);
   Value codes = k.at(place.codes, k.mul(index, k.i64c(bytes)));
   Value scales = k.at(place.scales, k.mul(index, k.i64c(bytes)));
-  if (!partial && shape.stream)
+  if (shape.stream)
     for (int64_t line = 0; line < bytes; line += 64 * (shape.vectors == 1 ? 2 : 1))
       k.prefetch(k.at(codes, groupsAhead(type) * bytes + line));
-  if (!partial && place.next)
+  if (place.next)
     for (int64_t line = 0; line < linesPerGroup(type); ++line)
       k.prefetch(k.at(place.next,
                       k.add(k.mul(index, k.i64c(linesPerGroup(type) * 64)), k.i64c(line * 64))));
@@ -200,17 +199,15 @@ void QuantizedLinearEmitter::group(const Tile &shape, ArrayRef<Value> inputs, co
     Value start = k.load(k.i32, k.at(groups.back(), int64_t(args::kGroup) + 4));
     dots.append(shape.vectors, k.broadcast(start));
   }
-  if (partial || !shape.unroll) {
-    Value count = partial ? groupWords(k, type, rest) : k.i64c(words);
+  if (lastWords) {
+    Value count = k.select(k.less(index, wholeGroups), k.i64c(words), lastWords);
     dots = k.forRange(k.i64c(0), count, 1, dots, [&](Value j, ValueRange carried) {
       Values next(carried);
       word(shape, groups, codes, j, next);
       return next;
     });
-    if (partial) {
-      Value missing = k.sub(k.i64c(words), count);
-      scales = k.at(scales, k.mul(missing, k.i64c(-4 * int64_t(shape.height))));
-    }
+    Value missing = k.sub(k.i64c(words), count);
+    scales = k.at(scales, k.mul(missing, k.i64c(-4 * int64_t(shape.height))));
   } else {
     for (int64_t j = 0; j < words; ++j)
       word(shape, groups, codes, k.i64c(j), dots);
