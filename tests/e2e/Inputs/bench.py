@@ -52,4 +52,4 @@ for row in rows:
     expect("prefill_stages", sum(k["stages"] for k in row["prefill_stages"].values()),
            sum(same.values()))
 expect("against first", rows[0]["decode_against_first"], 1)
-sys.exit("\n".join(faults))
+sys.exit("\n".join(faults) or 0)
