@@ -14,7 +14,11 @@ namespace {
 // Distance of the software prefetch, in bytes of one panel's stream. Half-width weights want more:
 // they are behind by more conversions. Both were measured against a plain read of memory.
 int64_t prefetchBytes(WeightType type) { return type == WeightType::F32 ? 2048 : 4096; }
-// K steps per iteration when there is one input row: four hide the loop's own instructions.
+// Panels up to so long, which are those of small models that lie in cache, are read without it: for
+// one input row it would take as many instructions as the arithmetic.
+constexpr int64_t kShortPanel = 32 << 10;
+// K steps per iteration when there is one input row: four hide the loop's own instructions, and
+// let more of what follows be in flight beside the sums' chains.
 constexpr unsigned kDecodeUnroll = 4;
 
 class LinearEmitter {
@@ -123,28 +127,34 @@ void LinearEmitter::tile(const Tile &shape, Value row, Value column, Value panel
 
 Values LinearEmitter::accumulate(const Tile &shape, ArrayRef<Value> inputs, Value panel,
                                  Value panelBytes) {
-  bool decode = shape.rows == 1 && shape.height == args::kPanelRows;
-  bool prefetch = shape.height == args::kPanelRows;
+  bool decode = shape.rows == 1, whole = shape.height == args::kPanelRows;
   Values panels;
   for (unsigned p = 0; p < shape.panels; ++p)
     panels.push_back(k.at(panel, k.mul(panelBytes, k.i64c(p))));
-  Values sums(shape.rows * shape.vectors * shape.panels, k.f32c(0, shape.lanes));
-  auto steps = [&](Value depth, ValueRange carried, unsigned count) {
-    Values next(carried);
-    for (unsigned u = 0; u < count; ++u)
-      step(shape, inputs, panels, u ? k.add(depth, k.i64c(u)) : depth, prefetch, next);
-    return next;
+  auto loop = [&](bool prefetch) {
+    Values sums(shape.rows * shape.vectors * shape.panels, k.f32c(0, shape.lanes));
+    auto steps = [&](Value depth, ValueRange carried, unsigned count) {
+      Values next(carried);
+      for (unsigned u = 0; u < count; ++u)
+        step(shape, inputs, panels, u ? k.add(depth, k.i64c(u)) : depth, prefetch, next);
+      return next;
+    };
+    Value depth = k.i64c(0);
+    if (decode) {
+      Value unrolled = k.create<arith::AndIOp>(ins, k.i64c(-int64_t(kDecodeUnroll)));
+      sums = k.forRange(depth, unrolled, kDecodeUnroll, sums, [&](Value at, ValueRange carried) {
+        return steps(at, carried, kDecodeUnroll);
+      });
+      depth = unrolled;
+    }
+    return k.forRange(depth, ins, 1, sums,
+                      [&](Value at, ValueRange carried) { return steps(at, carried, 1); });
   };
-  Value depth = k.i64c(0);
-  if (decode) {
-    Value whole = k.create<arith::AndIOp>(ins, k.i64c(-int64_t(kDecodeUnroll)));
-    sums = k.forRange(depth, whole, kDecodeUnroll, sums, [&](Value at, ValueRange carried) {
-      return steps(at, carried, kDecodeUnroll);
-    });
-    depth = whole;
-  }
-  return k.forRange(depth, ins, 1, sums,
-                    [&](Value at, ValueRange carried) { return steps(at, carried, 1); });
+  if (!decode || !whole)
+    return loop(whole);
+  return k.ifElse(
+      k.less(k.i64c(kShortPanel), panelBytes), [&] { return loop(true); },
+      [&] { return loop(false); });
 }
 
 /// One step of K: each panel's weights against each row's input.
