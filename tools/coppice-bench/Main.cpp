@@ -6,6 +6,7 @@
 #include "tools/coppice-bench/Report.h"
 #include "tools/coppice-bench/Stream.h"
 #include "tools/coppice-bench/Subject.h"
+#include <algorithm>
 #include <deque>
 
 namespace {
@@ -20,20 +21,36 @@ double against(std::map<unsigned, double> &first, unsigned tokens, double speed)
   return of > 0 ? speed / of : 0;
 }
 
-/// One round of one row. False after printing what is wrong.
+/// One round of one row. The plain read is taken before, between and after what is measured, and
+/// the median of the three counts: one that was interrupted does not. False after printing what is
+/// wrong.
 bool measure(Subject &subject, Row &row, unsigned decoded, bool counts, First &first) {
-  double stream = streamBytesPerSecond(subject.work.weight_bytes, row.threads);
+  std::vector<double> prefills, decodes;
+  Values reads;
+  auto read = [&] {
+    reads.push_back(streamBytesPerSecond(subject.work.weight_bytes, row.threads));
+  };
   double dot = dotPeak(row.threads), fma = fmaPeak(row.threads);
+  read();
+  for (Measured &measured : row.prefill)
+    prefills.push_back(subject.prefill(row.threads, measured.tokens));
+  read();
+  for (Measured &measured : row.decode)
+    decodes.push_back(subject.decode(row.threads, measured.tokens));
+  read();
+  for (const std::vector<double> &speeds : {prefills, decodes})
+    if (std::find(speeds.begin(), speeds.end(), 0) != speeds.end())
+      return false;
+
+  double stream = reads.median();
   if (counts) {
     row.stream.push_back(stream);
     row.dot.push_back(dot);
     row.fma.push_back(fma);
   }
-  for (Measured &measured : row.prefill) {
-    double speed = subject.prefill(row.threads, measured.tokens);
-    if (speed == 0)
-      return false;
-    double ratio = against(first.prefill, measured.tokens, speed);
+  for (size_t i = 0; i < prefills.size(); ++i) {
+    Measured &measured = row.prefill[i];
+    double speed = prefills[i], ratio = against(first.prefill, measured.tokens, speed);
     if (!counts)
       continue;
     double products = double(subject.work.products) * speed +
@@ -43,11 +60,9 @@ bool measure(Subject &subject, Row &row, unsigned decoded, bool counts, First &f
     measured.ofFma.push_back(fma > 0 ? products / fma : 0);
     measured.againstFirst.push_back(ratio);
   }
-  for (Measured &measured : row.decode) {
-    double speed = subject.decode(row.threads, measured.tokens);
-    if (speed == 0)
-      return false;
-    double ratio = against(first.decode, measured.tokens, speed);
+  for (size_t i = 0; i < decodes.size(); ++i) {
+    Measured &measured = row.decode[i];
+    double speed = decodes[i], ratio = against(first.decode, measured.tokens, speed);
     if (!counts)
       continue;
     double positions = measured.tokens + (decoded + 1) / 2.0; // on average
