@@ -20,6 +20,7 @@ FORMATS = (  # name, flags of compile
     ("bf16", ["--weights", "bf16"]),
     ("i8", ["--weights", "i8"]),
     ("i8, calibrated", ["--weights", "i8", "--calibration", "STATS"]),
+    ("i8, out_proj=f16", ["--weights", "i8,*.out_proj.weight=f16"]),  # OPT's name for it
     ("i4", ["--weights", "i4"]),
     ("i4, calibrated", ["--weights", "i4", "--calibration", "STATS"]),
     ("i4, head=i4", ["--weights", "i4,head=i4"]),
@@ -46,7 +47,7 @@ def compile_all(tools, model, text, scratch):
               "--tokens", "1000000"])
     artifacts = {}
     for number, (label, flags) in enumerate(FORMATS):
-        if "STATS" in flags and not text:
+        if ("STATS" in flags and not text) or ("out_proj" in label and "opt" not in name):
             continue
         output = os.path.join(scratch, f"{name}-{number}.coppice")
         flags = [statistics if flag == "STATS" else flag for flag in flags]
