@@ -272,7 +272,7 @@ def llama_cpp(tools, scratch):
              "run", "--bench", tools["coppice-bench"], "--artifact",
              llama_artifact(tools, scratch, form), "--checkpoint", llama(tools, scratch), "--type",
              kind, "--scratch", os.path.join(scratch, "gguf")])))
-        results[-1]["weights"] = form
+        results[-1]["weights"] = form + ", bf16 KV cache,"
     return {"results": results}
 
 
