@@ -20,7 +20,7 @@ pack.step @model attributes {arena = 65 : i64} {
 // -----
 
 // A cache is not negative.
-// expected-error @+1 {{has a cache of -1 floats per position}}
+// expected-error @+1 {{has a cache of -1 bytes per position}}
 pack.step @model attributes {kv = -1 : i64} {
   %ew = pack.constant "e" [0] : !pack.weight<1 by 1 by f32, rows>
   %end = pack.embed token of %ew offset 0 : !pack.weight<1 by 1 by f32, rows> -> !pack.buffer<1, logits>
@@ -287,4 +287,10 @@ func.func private @type(!pack.weight<1 by 2 by f64, rows>)
 
 // Heads have a width.
 // expected-error @+1 {{a cache cannot have 1 heads of 0}}
-func.func private @type(!pack.cache<1 by 0>)
+func.func private @type(!pack.cache<1 by 0 by f32>)
+
+// -----
+
+// A cache has a format.
+// expected-error @+1 {{a cache's elements are f32, bf16 or i8, not 'f16'}}
+func.func private @type(!pack.cache<1 by 4 by f16>)

@@ -103,7 +103,7 @@ pack.step @model {
   %xt = pack.constant "t" [0, 0, 0, 0] : !pack.weight<1 by 4 by f32, rows>
   %x = pack.embed token of %xt offset 0 : !pack.weight<1 by 4 by f32, rows> -> !pack.buffer<4, logits>
   // expected-error @+1 {{writes buffers of all rows, 4 wide}}
-  %c = pack.kv_write %x, %x : !pack.buffer<4, logits>, !pack.buffer<4, logits> -> !pack.cache<1 by 4>
+  %c = pack.kv_write %x, %x : !pack.buffer<4, logits>, !pack.buffer<4, logits> -> !pack.cache<1 by 4 by f32>
   %e = lm.weight @m : tensor<4x4xf32>
   %ew = pack.weight "e" %e : tensor<4x4xf32> -> !pack.weight<4 by 4 by f32, rows>
   %end = pack.embed token of %ew offset 0 : !pack.weight<4 by 4 by f32, rows> -> !pack.buffer<4, logits>
@@ -117,10 +117,10 @@ lm.tensor private @m : tensor<4x4xf32>
 pack.step @model {
   %kt = pack.constant "t" [0, 0, 0, 0] : !pack.weight<1 by 4 by f32, rows>
   %k = pack.embed token of %kt offset 0 : !pack.weight<1 by 4 by f32, rows> -> !pack.buffer<4, all>
-  %c = pack.kv_write %k, %k : !pack.buffer<4, all>, !pack.buffer<4, all> -> !pack.cache<1 by 4>
+  %c = pack.kv_write %k, %k : !pack.buffer<4, all>, !pack.buffer<4, all> -> !pack.cache<1 by 4 by f32>
   %m = pack.constant "m" [0, 0] : !pack.weight<1 by 2 by i32, rows>
   // expected-error @+1 {{the query must be like the result}}
-  %a = pack.attention %k over %c kv_map %m : !pack.weight<1 by 2 by i32, rows> scale 0.5 : !pack.buffer<4, all>, !pack.cache<1 by 4> -> !pack.buffer<8, all>
+  %a = pack.attention %k over %c kv_map %m : !pack.weight<1 by 2 by i32, rows> scale 0.5 : !pack.buffer<4, all>, !pack.cache<1 by 4 by f32> -> !pack.buffer<8, all>
   %e = lm.weight @m : tensor<4x4xf32>
   %ew = pack.weight "e" %e : tensor<4x4xf32> -> !pack.weight<4 by 4 by f32, rows>
   %end = pack.embed token of %ew offset 0 : !pack.weight<4 by 4 by f32, rows> -> !pack.buffer<4, logits>
@@ -134,12 +134,12 @@ lm.tensor private @m : tensor<4x4xf32>
 pack.step @model {
   %kt = pack.constant "t" [0, 0, 0, 0] : !pack.weight<1 by 4 by f32, rows>
   %k = pack.embed token of %kt offset 0 : !pack.weight<1 by 4 by f32, rows> -> !pack.buffer<4, all>
-  %c = pack.kv_write %k, %k : !pack.buffer<4, all>, !pack.buffer<4, all> -> !pack.cache<1 by 4>
+  %c = pack.kv_write %k, %k : !pack.buffer<4, all>, !pack.buffer<4, all> -> !pack.cache<1 by 4 by f32>
   %qt = pack.constant "t" [0, 0, 0, 0, 0, 0] : !pack.weight<1 by 6 by f32, rows>
   %q = pack.embed token of %qt offset 0 : !pack.weight<1 by 6 by f32, rows> -> !pack.buffer<6, all>
   %m = pack.constant "m" [0] : !pack.weight<1 by 1 by i32, rows>
   // expected-error @+1 {{heads of 4 do not divide}}
-  %a = pack.attention %q over %c kv_map %m : !pack.weight<1 by 1 by i32, rows> scale 0.5 : !pack.buffer<6, all>, !pack.cache<1 by 4> -> !pack.buffer<6, all>
+  %a = pack.attention %q over %c kv_map %m : !pack.weight<1 by 1 by i32, rows> scale 0.5 : !pack.buffer<6, all>, !pack.cache<1 by 4 by f32> -> !pack.buffer<6, all>
   %e = lm.weight @m : tensor<4x4xf32>
   %ew = pack.weight "e" %e : tensor<4x4xf32> -> !pack.weight<4 by 4 by f32, rows>
   %end = pack.embed token of %ew offset 0 : !pack.weight<4 by 4 by f32, rows> -> !pack.buffer<4, logits>
@@ -153,10 +153,63 @@ lm.tensor private @m : tensor<4x4xf32>
 pack.step @model {
   %kt = pack.constant "t" [0, 0, 0, 0] : !pack.weight<1 by 4 by f32, rows>
   %k = pack.embed token of %kt offset 0 : !pack.weight<1 by 4 by f32, rows> -> !pack.buffer<4, all>
-  %c = pack.kv_write %k, %k : !pack.buffer<4, all>, !pack.buffer<4, all> -> !pack.cache<1 by 4>
+  %c = pack.kv_write %k, %k : !pack.buffer<4, all>, !pack.buffer<4, all> -> !pack.cache<1 by 4 by f32>
   %m = pack.constant "m" [0, 0] : !pack.weight<1 by 2 by i32, rows>
-  // expected-error @+1 {{the map must be 1 by 1 of i32}}
-  %a = pack.attention %k over %c kv_map %m : !pack.weight<1 by 2 by i32, rows> scale 0.5 : !pack.buffer<4, all>, !pack.cache<1 by 4> -> !pack.buffer<4, all>
+  // expected-error @+1 {{the map must be 1 by 3 of i32}}
+  %a = pack.attention %k over %c kv_map %m : !pack.weight<1 by 2 by i32, rows> scale 0.5 : !pack.buffer<4, all>, !pack.cache<1 by 4 by f32> -> !pack.buffer<4, all>
+  %e = lm.weight @m : tensor<4x4xf32>
+  %ew = pack.weight "e" %e : tensor<4x4xf32> -> !pack.weight<4 by 4 by f32, rows>
+  %end = pack.embed token of %ew offset 0 : !pack.weight<4 by 4 by f32, rows> -> !pack.buffer<4, logits>
+  pack.return %end : !pack.buffer<4, logits>
+}
+
+// -----
+
+lm.tensor private @m : tensor<4x4xf32>
+// The bounds of the map end with its query heads.
+pack.step @model {
+  %kt = pack.constant "t" [0, 0, 0, 0] : !pack.weight<1 by 4 by f32, rows>
+  %k = pack.embed token of %kt offset 0 : !pack.weight<1 by 4 by f32, rows> -> !pack.buffer<4, all>
+  %c = pack.kv_write %k, %k : !pack.buffer<4, all>, !pack.buffer<4, all> -> !pack.cache<1 by 4 by f32>
+  %m = pack.constant "m" [0, 2, 0] : !pack.weight<1 by 3 by i32, rows>
+  // expected-error @+1 {{the map's bounds must rise from 0 to its 1 query heads}}
+  %a = pack.attention %k over %c kv_map %m : !pack.weight<1 by 3 by i32, rows> scale 0.5 : !pack.buffer<4, all>, !pack.cache<1 by 4 by f32> -> !pack.buffer<4, all>
+  %e = lm.weight @m : tensor<4x4xf32>
+  %ew = pack.weight "e" %e : tensor<4x4xf32> -> !pack.weight<4 by 4 by f32, rows>
+  %end = pack.embed token of %ew offset 0 : !pack.weight<4 by 4 by f32, rows> -> !pack.buffer<4, logits>
+  pack.return %end : !pack.buffer<4, logits>
+}
+
+// -----
+
+lm.tensor private @m : tensor<4x4xf32>
+// The map lists heads that exist.
+pack.step @model {
+  %kt = pack.constant "t" [0, 0, 0, 0] : !pack.weight<1 by 4 by f32, rows>
+  %k = pack.embed token of %kt offset 0 : !pack.weight<1 by 4 by f32, rows> -> !pack.buffer<4, all>
+  %c = pack.kv_write %k, %k : !pack.buffer<4, all>, !pack.buffer<4, all> -> !pack.cache<1 by 4 by f32>
+  %m = pack.constant "m" [0, 1, 3] : !pack.weight<1 by 3 by i32, rows>
+  // expected-error @+1 {{the map must list each of the 1 query heads once, not 3}}
+  %a = pack.attention %k over %c kv_map %m : !pack.weight<1 by 3 by i32, rows> scale 0.5 : !pack.buffer<4, all>, !pack.cache<1 by 4 by f32> -> !pack.buffer<4, all>
+  %e = lm.weight @m : tensor<4x4xf32>
+  %ew = pack.weight "e" %e : tensor<4x4xf32> -> !pack.weight<4 by 4 by f32, rows>
+  %end = pack.embed token of %ew offset 0 : !pack.weight<4 by 4 by f32, rows> -> !pack.buffer<4, logits>
+  pack.return %end : !pack.buffer<4, logits>
+}
+
+// -----
+
+lm.tensor private @m : tensor<4x4xf32>
+// And each of them once.
+pack.step @model {
+  %kt = pack.constant "t" [0, 0, 0, 0] : !pack.weight<1 by 4 by f32, rows>
+  %k = pack.embed token of %kt offset 0 : !pack.weight<1 by 4 by f32, rows> -> !pack.buffer<4, all>
+  %st = pack.constant "t" [0, 0] : !pack.weight<1 by 2 by f32, rows>
+  %s = pack.embed token of %st offset 0 : !pack.weight<1 by 2 by f32, rows> -> !pack.buffer<2, all>
+  %c = pack.kv_write %s, %s : !pack.buffer<2, all>, !pack.buffer<2, all> -> !pack.cache<1 by 2 by f32>
+  %m = pack.constant "m" [0, 2, 0, 0] : !pack.weight<1 by 4 by i32, rows>
+  // expected-error @+1 {{the map must list each of the 2 query heads once, not 0 again}}
+  %a = pack.attention %k over %c kv_map %m : !pack.weight<1 by 4 by i32, rows> scale 0.5 : !pack.buffer<4, all>, !pack.cache<1 by 2 by f32> -> !pack.buffer<4, all>
   %e = lm.weight @m : tensor<4x4xf32>
   %ew = pack.weight "e" %e : tensor<4x4xf32> -> !pack.weight<4 by 4 by f32, rows>
   %end = pack.embed token of %ew offset 0 : !pack.weight<4 by 4 by f32, rows> -> !pack.buffer<4, logits>

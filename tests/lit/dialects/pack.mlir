@@ -14,7 +14,8 @@ pack.step @model {
   %pb = pack.weight "fc1.bias" %b : tensor<32xf32> -> !pack.weight<1 by 32 by f32, rows>
   // CHECK: pack.constant "rope" [1065353216, 0] : {{(!pack.weight)?}}<1 by 2 by f32, rows>
   %f = pack.constant "rope" [1065353216, 0] : !pack.weight<1 by 2 by f32, rows>
-  %map = pack.constant "kv_map" [0, 0] : !pack.weight<1 by 2 by i32, rows>
+  %map = pack.constant "kv_map" [0, 2, 1, 0] : !pack.weight<1 by 4 by i32, rows>
+  %kept = pack.constant "select" [0, 0] : !pack.weight<1 by 2 by i32, rows>
   %one = pack.constant "kv_map" [3] : !pack.weight<1 by 1 by i32, rows>
   %fill = pack.constant "fill" [0] : !pack.weight<1 by 1 by f32, rows>
   %eight = pack.constant "scale" [0, 0, 0, 0, 0, 0, 0, 0] : !pack.weight<1 by 8 by f32, rows>
@@ -31,9 +32,13 @@ pack.step @model {
   // CHECK: pack.rope %{{.+}} by %{{.+}} head_dim 4
   %q = pack.rope %r by %t head_dim 4 : !pack.buffer<8, all>, !pack.buffer<4, all> -> !pack.buffer<8, all>
   // CHECK: pack.kv_write
-  %c = pack.kv_write %t, %t : !pack.buffer<4, all>, !pack.buffer<4, all> -> !pack.cache<1 by 4>
+  %c = pack.kv_write %t, %t : !pack.buffer<4, all>, !pack.buffer<4, all> -> !pack.cache<1 by 4 by f32>
   // CHECK: pack.attention %{{.+}} over %{{.+}} kv_map
-  %a = pack.attention %q over %c kv_map %map : !pack.weight<1 by 2 by i32, rows> scale 0.5 : !pack.buffer<8, all>, !pack.cache<1 by 4> -> !pack.buffer<8, all>
+  %a = pack.attention %q over %c kv_map %map : !pack.weight<1 by 4 by i32, rows> scale 0.5 : !pack.buffer<8, all>, !pack.cache<1 by 4 by f32> -> !pack.buffer<8, all>
+  // CHECK: pack.kv_write %{{.+}} -> {{(!pack.cache)?}}<1 by 4 by bf16>
+  %c16 = pack.kv_write %t, %t : !pack.buffer<4, all>, !pack.buffer<4, all> -> !pack.cache<1 by 4 by bf16>
+  // CHECK: pack.kv_write %{{.+}} -> {{(!pack.cache)?}}<1 by 4 by i8>
+  %c8 = pack.kv_write %t, %t : !pack.buffer<4, all>, !pack.buffer<4, all> -> !pack.cache<1 by 4 by i8>
   // CHECK: pack.activation silu %{{.+}} times
   %s = pack.activation silu %a times %x : !pack.buffer<8, all> : !pack.buffer<8, all> -> !pack.buffer<8, all>
   // CHECK: pack.add %{{.+}}, %{{.+}} : {{(!pack.buffer)?}}<8, all> constant
@@ -43,7 +48,7 @@ pack.step @model {
   // CHECK: pack.mask %{{.+}} by %{{.+}} fill
   %k = pack.mask %m by %one fill %fill : !pack.weight<1 by 1 by f32, rows> : !pack.buffer<8, all>, !pack.weight<1 by 1 by i32, rows> -> !pack.buffer<8, all>
   // CHECK: pack.select
-  %e = pack.select %k by %map : !pack.buffer<8, all>, !pack.weight<1 by 2 by i32, rows> -> !pack.buffer<2, all>
+  %e = pack.select %k by %kept : !pack.buffer<8, all>, !pack.weight<1 by 2 by i32, rows> -> !pack.buffer<2, all>
   // CHECK: pack.gather
   %g = pack.gather %k : !pack.buffer<8, all> -> !pack.buffer<8, logits>
   // CHECK: pack.linear %{{.+}}, %[[W]] bias

@@ -7,7 +7,7 @@ lm.tensor private @"v" : tensor<20xf32>
 // CHECK-LABEL: pack.step @model
 // Two buffers of 20 floats (128 bytes) live at once; 2 heads of 10, keys and values.
 // CHECK-SAME: arena = 256 : i64
-// CHECK-SAME: kv = 40 : i64
+// CHECK-SAME: kv = 296 : i64
 pack.step @model {
   %w = lm.weight @w : tensor<20x20xf32>
   %v = lm.weight @v : tensor<20xf32>
@@ -22,9 +22,13 @@ pack.step @model {
   %x = pack.embed token of %e offset 0 : !pack.weight<1 by 20 by f32, rows> -> !pack.buffer<20, all>
   // CHECK: pack.norm layer %{{.+}} {place = 128 : i64}
   %n = pack.norm layer %x eps 1.0e-5 : !pack.buffer<20, all> -> !pack.buffer<20, all>
-  // The cache's place counts floats per position.
+  // A cache's place counts bytes per position: 2 * 2 * 10 elements, and for i8 two scales a head.
   // CHECK: pack.kv_write %{{.+}} {place = 0 : i64}
-  %c = pack.kv_write %n, %n : !pack.buffer<20, all>, !pack.buffer<20, all> -> !pack.cache<2 by 10>
+  %c = pack.kv_write %n, %n : !pack.buffer<20, all>, !pack.buffer<20, all> -> !pack.cache<2 by 10 by f32>
+  // CHECK: pack.kv_write %{{.+}} {place = 160 : i64}
+  %c16 = pack.kv_write %n, %n : !pack.buffer<20, all>, !pack.buffer<20, all> -> !pack.cache<2 by 10 by bf16>
+  // CHECK: pack.kv_write %{{.+}} {place = 240 : i64}
+  %c8 = pack.kv_write %n, %n : !pack.buffer<20, all>, !pack.buffer<20, all> -> !pack.cache<2 by 10 by i8>
   // The residual ends here, so the result lies on it; the input may not be overwritten.
   // CHECK: pack.linear %{{.+}} residual %{{.+}} {place = 0 : i64}
   %y = pack.linear %n, %pw residual %x : !pack.buffer<20, all> : !pack.buffer<20, all>, !pack.weight<20 by 20 by f32, panels> -> !pack.buffer<20, all>
