@@ -14,6 +14,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 
 
 def read_tasks(folder, shots, most=None):
@@ -30,10 +31,18 @@ def answers(choices, artifact, tasks):
     """{name: which choice of each question is the likeliest}; `choices` is the program's path."""
     texts = [text for questions in tasks.values() for q in questions
              for text in (q["prompt"], *q["choices"], "")]
-    done = subprocess.run([choices, artifact], capture_output=True,
-                          input=b"".join(t.encode() + b"\0" for t in texts))
+    # A file, not a pipe: a program that ends before it has read all of a pipe takes this one along,
+    # by SIGPIPE, before its message is read.
+    with tempfile.TemporaryFile() as file:
+        file.write(b"".join(t.encode() + b"\0" for t in texts))
+        file.seek(0)
+        try:
+            done = subprocess.run([choices, artifact], capture_output=True, stdin=file)
+        except OSError as error:
+            sys.exit(f"error: {choices} cannot be run: {error.strerror}")
     if done.returncode != 0:
-        sys.exit(done.stderr.decode().rstrip())
+        sys.exit(done.stderr.decode(errors="replace").rstrip()
+                 or f"error: {choices} ended with {done.returncode} and without a message")
     lines = iter(done.stdout.decode().splitlines())
     result = {}
     for name, questions in tasks.items():

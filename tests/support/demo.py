@@ -11,6 +11,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 
 import accuracy
 
@@ -62,7 +63,8 @@ def call(*command):
     except OSError as error:
         sys.exit(f"error: {command[0]} cannot be run: {error.strerror}; build it with tools/dev build")
     if done.returncode != 0:
-        sys.exit(done.stderr.decode(errors="replace").rstrip())
+        sys.exit(done.stderr.decode(errors="replace").rstrip()
+                 or f"error: {command[0]} ended with {done.returncode} and without a message")
     return done.stdout.decode()
 
 
@@ -83,6 +85,8 @@ def strip(part, cells):
 
 
 def draw_layers(report):
+    print(dim(f"of what a sign stands for: {SHADES[4]} all, {SHADES[3]} three quarters or more, "
+              f"{SHADES[2]} half or more, {SHADES[1]} less, {OFF} none"))
     print(bold(f"{'layer':8}{'heads':22}neurons, 16 to a sign"))
     for i, layer in enumerate(report["layers"]):
         heads, neurons = layer["heads"], layer["neurons"]
@@ -104,6 +108,7 @@ def main():
     parser.add_argument("--build", required=True, help="the build folder, with bin/ in it")
     parser.add_argument("--questions", type=int, default=80, help="of each task, at most")
     args = parser.parse_args()
+    began = time.monotonic()
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # a reader that has seen enough is no error
     sys.stdout.reconfigure(line_buffering=True)
     tool = {name: os.path.join(args.build, "bin", name)
@@ -141,7 +146,10 @@ def main():
     print("\n" + bold(f"{'':18}{'whole':>12}{'heads':>12}{'pruned':>12}  pruned against whole"))
     for name, values in rows:
         share = values[-1] / values[0]
-        if name == "tokens/s, answer":  # of each round by itself: the machine's speed may drift
+        # Of each round by itself: the machine's speed may drift.
+        if name == "tokens/s, prompt":
+            share = speed["pruned"]["prefill"][0]["against_first"]
+        elif name == "tokens/s, answer":
             share = speed["pruned"]["decode_against_first"]
         print(f"{name:18}" + "".join(f"{value:>12,.0f}" for value in values)
               + (f"  {bar(share)} {share:.2f}" if share <= 1 else f"  {'':18} {share:.2f} times"))
@@ -170,10 +178,15 @@ def main():
         print(f"{task:18}" + "".join(f"{right[name]:>12.1f}" for name in files))
         for name in files:
             means[name] += right[name] / len(tasks)
-    print(bold(f"{'mean':18}" + "".join(f"{means[name]:>12.1f}" for name in files)))
+    print(bold(f"{'mean':18}" + "".join(f"{means[name]:>12.1f}" for name in files))
+          + dim(f"  of {min(map(len, tasks.values()))} questions a task, the weights in float16"))
     print(dim(f"{'in PyTorch':18}" + "".join(f"{ORIGINAL.get(n, ''):>12}" for n in files)
-              + "  of 200 questions a task, float32"))
+              + "  of 200 questions a task, in float32"))
+    chance = sum(100 / len(q["choices"]) for qs in tasks.values() for q in qs) / sum(
+        map(len, tasks.values()))
+    print(dim(f"{'guessing':18}{chance:>12.1f}{chance:>12.1f}{chance:>12.1f}  one of the choices, blindly"))
     print(f"\nDrawn in full: {os.path.join(out, 'pruned.html')}, for a browser. More: docs/index.md")
+    print(dim(f"this took {time.monotonic() - began:.0f} seconds"))
     return 0
 
 

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -100,9 +101,14 @@ static double score(scorer *s, const char *choice) {
 }
 
 int main(int argc, char **argv) {
-  if (argc != 2 && argc != 3) {
-    fputs("usage: coppice-choices FILE [THREADS] < QUESTIONS\n", stderr);
-    return 2;
+  bool help = argc == 2 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"));
+  if (help || (argc != 2 && argc != 3) || argv[1][0] == '-') {
+    fputs("usage: coppice-choices FILE [THREADS] < QUESTIONS\n"
+          "the score of each choice of each question, a line a question; QUESTIONS holds for each "
+          "its\n"
+          "prompt, its choices and an empty text, each ended by a zero byte\n",
+          help ? stdout : stderr);
+    return help ? 0 : 2;
   }
   scorer s;
   coppice_error error;
