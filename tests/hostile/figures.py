@@ -110,6 +110,7 @@ PROGRAMS = {
     "weights": "NaN and infinities in weights",
     "configs": "config.json cut, corrupted, nested without end, of unknown families",
     "tokenizers": "tokenizer.json likewise",
+    "side files": "vocab.json, merges.txt, what is beside them, generation_config.json, an index",
     "plans": "plans likewise",
     "artifacts": "artifacts cut, corrupted and lying, through inspect and run",
     "full disks": "a disk of some pages, and limits on the size of files",

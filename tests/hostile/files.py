@@ -40,6 +40,7 @@ class Files(Suite):
         self.numbers()
         self.configs()
         self.tokenizers()
+        self.side_files()
         self.plans()
         self.artifacts()
 
@@ -206,6 +207,52 @@ class Files(Suite):
         for name, lie in {"levels": DEEP, "levels in it": b'{"model": ' + DEEP,
                           "nothing": b""}.items():
             self.model("tokenizers", name, file, lie, file)
+
+    def side_files(self):
+        """The files beside the large ones, cut anywhere and with a byte changed."""
+        def other(kind, file, data, text, part=None, without=()):
+            def prepare(folder, out):
+                target = copy_model(kind, folder)
+                for name in without:
+                    os.remove(os.path.join(target, name))
+                write(os.path.join(target, file), data)
+                return compile_command(target, out)
+            self.refuse("side files", f"{file} {text}", prepare, file if part is None else part)
+
+        opt = os.path.join(MODELS, "opt-icl")
+        for model, file, text, without in (
+                ("opt-icl", "vocab.json", None, ("tokenizer.json",)),
+                ("opt-icl", "tokenizer_config.json", None, ("tokenizer.json",)),
+                ("opt-icl", "special_tokens_map.json", None, ("tokenizer.json",)),
+                ("opt-icl", "added_tokens.json", b'{"<more>": 1024}', ("tokenizer.json",)),
+                ("opt-icl", "generation_config.json", b'{"eos_token_id": [2, 3]}', ()),
+                ("opt-post", "model.safetensors.index.json", None, ())):
+            good = text or read(os.path.join(MODELS, model, file)).rstrip()
+            for at in spread(min(self.many, len(good)), len(good)):
+                other(model, file, good[:at], f"cut at {at}", without=without)
+                # 0x80 belongs to no ASCII text.
+                changed = good[:at] + bytes([good[at] ^ 0x80]) + good[at + 1:]
+                if good[at] < 0x80:
+                    other(model, file, changed, f"byte {at}", without=without)
+            for name, lie in {"levels": DEEP, "nothing": b"", "a number": b"7",
+                              "a list": b"[]"}.items():
+                other(model, file, lie, name, without=without)
+        merges = read(os.path.join(opt, "merges.txt"))
+        lines = merges.splitlines(True)
+        alone = ("tokenizer.json",)
+        for count in spread(self.many, len(lines) - 60):
+            other("opt-icl", "merges.txt", b"".join(lines[:count]), f"cut after line {count}",
+                  "the list of merges was cut short", alone)
+        for name, lie, part in (("one word a line", b"ab\n", "merges.txt: line 1"),
+                                ("three words", b"a b c\n", "merges.txt: line 1"),
+                                ("words it does not have", b"xyzzy plugh\n", "vocab lacks"),
+                                ("nothing", b"", "cut short"), ("zeros", bytes(100), "merges.txt"),
+                                ("a megabyte without a line", b"a" * (1 << 20), "merges.txt")):
+            other("opt-icl", "merges.txt", lie, name, part, alone)
+        for name, lie in {"beyond the model": b'{"eos_token_id": 1024}',
+                          "negative": b'{"eos_token_id": -1}', "a word": b'{"eos_token_id": "x"}',
+                          "lists": b'{"eos_token_id": [[2]]}'}.items():
+            other("opt-icl", "generation_config.json", lie, name)
 
     def plans(self):
         text = read(PLAN)

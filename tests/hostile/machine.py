@@ -25,6 +25,11 @@ def logits(folder, out):
     return ["coppice-run", path, *RUN, "--logits", os.path.join(out, "a")]
 
 
+def page(folder, out):
+    path = write(os.path.join(folder, "model.coppice"), artifact("llama-gqa"))
+    return ["coppice", "inspect", path, "--html", os.path.join(out, "a")]
+
+
 def is_root():
     return os.geteuid() == 0
 
@@ -77,6 +82,13 @@ class Machine(Suite):
         for size in (0, 100, 4096):
             self.kept("full disks", f"limit {size}, logits", logits, "File too large",
                       limits={resource.RLIMIT_FSIZE: size})
+        # Texts and pages, which are written in one piece.
+        for size in (0, 100, 4096):
+            bound = {resource.RLIMIT_FSIZE: size}
+            for emit in ("mlir", "llvm", "asm"):
+                self.kept("full disks", f"limit {size}, {emit}", lambda folder, out, emit=emit:
+                          compiling(out, "--emit", emit), "File too large", limits=bound)
+            self.kept("full disks", f"limit {size}, page", page, "File too large", limits=bound)
         # The artifact fits and the report does not fit beside it: neither is left.
         self.kept("full disks", "limit, report", lambda folder, out: compiling(
             out, "--report", os.path.join(out, "report.json")), "File too large",

@@ -75,6 +75,7 @@ class Moments(Suite):
                 self.add("signals", f"{call} {number.name}", self.stop, call, number, "compile")
         for number in SIGNALS:
             self.add("signals", f"logits {number.name}", self.stop, "rename", number, "logits")
+            self.add("signals", f"page {number.name}", self.stop, "rename", number, "page")
 
     def stop(self, folder, call, number, what):
         out = os.path.join(folder, "out")
@@ -82,8 +83,11 @@ class Moments(Suite):
         write(os.path.join(out, "a"), b"before")
         before = snapshot(out)
         command = compiling(out, "--report", os.path.join(out, "report"))
-        if what == "logits":
+        if what != "compile":
             path = write(os.path.join(folder, "m"), artifact("llama-gqa"))
+        if what == "page":
+            command = ["coppice", "inspect", path, "--html", os.path.join(out, "a")]
+        if what == "logits":
             command = ["coppice-run", path, "--tokens", "1,2", "--logits", os.path.join(out, "a")]
         marker = os.path.join(folder, "waiting")
         process = start(command, env={**os.environ, "LD_PRELOAD": self.shim,
