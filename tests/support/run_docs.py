@@ -9,8 +9,10 @@ next one finds. By the fence's language:
   sh       runs under `bash -euo pipefail`, and must succeed
   console  each `$ command` runs; the lines after it, if any, are what it prints (standard error
            too). Compared loosely: blank lines and widths of gaps do not count, `...` stands for
-           anything in a line or for any lines, and numbers from 1000 on may be a tenth off. The
-           command must succeed, unless the page shows that it prints an error
+           anything in a line or for any lines, and numbers from 1000 on may be a tenth off, but
+           for whole ones in a line that speaks of parameters, heads, neurons, layers or tokens of
+           a vocabulary: these are counts. The command must succeed, unless the page shows that it
+           prints an error
   c        compiles as C11 without a warning
   json     parses
   mlir     coppice-opt reads, verifies, prints and reads it again
@@ -20,7 +22,8 @@ next one finds. By the fence's language:
 Comments on the lines right before a fence say more:
 
   <!-- not run: WHY -->          skip it; --not-run N says how many there are (0 by default)
-  <!-- file: NAME -->            also write it to NAME in the folder
+  <!-- file: NAME -->            also write it to NAME in the folder; readers do not see this, so the
+                                 text before the block must name it as `NAME`
   <!-- from: FILE -->            it is quoted: its lines stand in that file of the repository so,
                                  `...` lines for what is left out
   <!-- numbers vary -->          (console) any number will do where the page shows one
@@ -44,6 +47,7 @@ import sys
 TIME_LIMIT_S = 240
 FENCE = re.compile(r"^(\s*)```(\S*)\s*$")
 COMMENT = re.compile(r"^\s*<!-- ([a-z ]+?)(?:: (.*?))? -->\s*$")
+COUNTS = re.compile(r"\b(parameters|heads|neurons|layers|vocabulary)\b")
 NUMBER = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?")
 DIRECTIVES = {"not run", "file", "from", "numbers vary", "run instead", "plan for",
               "plan errors for", "passes"}
@@ -92,12 +96,21 @@ def split_page(lines):
     return blocks, prose
 
 
+def unnamed_files(blocks, prose):
+    """Faults of blocks whose file has no name in the few lines before them."""
+    return [f"{block.line}: the text before the block does not name `{block.directives['file']}`"
+            for block in blocks if "file" in block.directives
+            and not any(block.line - 8 <= number < block.line
+                        and f"`{block.directives['file']}`" in line for number, line in prose)]
+
+
 def squeeze(line):
     return " ".join(line.split())
 
 
 def pattern_of(expected):
-    """A regular expression for the lines shown, and their numbers in order."""
+    """A regular expression for the lines shown, and their numbers in order, each with whether it
+    is a count."""
     pattern, numbers = "", []
     for line in expected:
         if line == "...":
@@ -107,16 +120,16 @@ def pattern_of(expected):
             at = 0
             for number in NUMBER.finditer(part):
                 pattern += re.escape(part[at:number.start()]) + f"({NUMBER.pattern})"
-                numbers.append(number[0])
+                numbers.append((number[0], bool(COUNTS.search(line)) and "." not in number[0]))
                 at = number.end()
             pattern += re.escape(part[at:]) + ".*"
         pattern = pattern.removesuffix(".*") + r"\n"
     return pattern, numbers
 
 
-def same_number(shown, printed):
+def same_number(shown, printed, is_count):
     a, b = (float(text.replace(",", "")) for text in (shown, printed))
-    return shown == printed or a >= 1000 and abs(a - b) <= a / 10
+    return shown == printed or a >= 1000 and not is_count and abs(a - b) <= a / 10
 
 
 def compare(expected, output, numbers_vary):
@@ -128,8 +141,8 @@ def compare(expected, output, numbers_vary):
     if not match:
         return "it prints other lines"
     if not numbers_vary:
-        for shown, found in zip(numbers, match.groups()):
-            if not same_number(shown, found):
+        for (shown, is_count), found in zip(numbers, match.groups()):
+            if not same_number(shown, found, is_count):
                 return f"it prints {found} for {shown}"
     return None
 
@@ -328,7 +341,7 @@ def main():
         except Fault as fault:
             sys.exit(f"{name}:{fault}")
     runner = Runner(args.root, args.build, args.scratch)
-    faults = check_links(args.page, prose)
+    faults = check_links(args.page, prose) + unnamed_files(blocks, prose)
     skipped = run = 0
     for block in blocks:
         if "not run" in block.directives:
