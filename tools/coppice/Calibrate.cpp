@@ -1,9 +1,9 @@
 // coppice calibrate: arguments to calibrate, progress on a terminal, one line at the end.
 #include "compiler/calibration/Calibrate.h"
-#include "runtime/files/NewFile.h"
 #include "tools/Message.h"
 #include "tools/Suggest.h"
 #include "tools/coppice/Commands.h"
+#include "tools/coppice/Inputs.h"
 #include "tools/coppice/Progress.h"
 #include "llvm/Support/Process.h"
 
@@ -106,10 +106,9 @@ int coppice::calibrateMain(llvm::ArrayRef<const char *> arguments) {
     return wrongCall("--threads takes 1 to 1024, not '" + threads + "'");
 
   llvm::Expected<CalibrateResult> result = [&]() -> llvm::Expected<CalibrateResult> {
-    for (const std::string *input : {&options.text, &options.plan})
-      if (!input->empty() && isSameFile(options.output, *input))
-        return llvm::createStringError("cannot write '" + options.output +
-                                       "': it is read here; name another file");
+    if (llvm::Error error = checkOutput(options.output, options.modelDir,
+                                        {options.text, options.plan}, "calibration"))
+      return std::move(error);
     ProgressLine line;
     if (!quiet && llvm::sys::Process::StandardErrIsDisplayed())
       options.progress = [&](llvm::StringRef what, double done) { line.show(what, done); };

@@ -4,16 +4,14 @@
 #include "runtime/files/NewFile.h"
 #include "tools/Message.h"
 #include "tools/coppice/Commands.h"
+#include "tools/coppice/Inputs.h"
 #include "tools/coppice/Progress.h"
 #include "llvm/ADT/DenseSet.h"
 #include "llvm/ADT/StringExtras.h"
-#include "llvm/ADT/StringSet.h"
 #include "llvm/Option/ArgList.h"
 #include "llvm/Option/OptTable.h"
 #include "llvm/Option/Option.h"
-#include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Format.h"
-#include "llvm/Support/Path.h"
 #include "llvm/Support/Process.h"
 #include "llvm/Support/raw_ostream.h"
 
@@ -110,38 +108,14 @@ std::string suggestion(const CompileOptTable &table, llvm::StringRef given) {
   return near ? "; did you mean " + nearest + "?" : "";
 }
 
-/// The files that a compilation reads: the plan, the calibration, and of the model's folder what
-/// compilers and tokenizers look for, whether this compilation needs it or not.
-std::vector<std::string> inputFiles(const CompileOptions &options) {
-  static const llvm::StringSet<> kNames = {
-      "config.json",       "generation_config.json",  "model.safetensors.index.json",
-      "tokenizer.json",    "tokenizer_config.json",   "vocab.json",
-      "added_tokens.json", "special_tokens_map.json", "merges.txt"};
-  std::vector<std::string> files;
-  for (const std::string *file : {&options.plan, &options.calibration})
-    if (!file->empty())
-      files.push_back(*file);
-  std::error_code error;
-  for (llvm::sys::fs::directory_iterator at(options.modelDir, error), end; !error && at != end;
-       at.increment(error)) {
-    llvm::StringRef name = llvm::sys::path::filename(at->path());
-    llvm::StringRef kind = llvm::sys::path::extension(name);
-    if (kNames.contains(name) || kind == ".safetensors" || kind == ".bin" || kind == ".model")
-      files.push_back(at->path());
-  }
-  return files;
-}
-
 /// A result must not take the place of what it is made from, whatever name it has.
 llvm::Error checkOutputs(const CompileOptions &options) {
   for (const std::string *output : {&options.output, &options.report}) {
     if (output->empty() || *output == "-")
       continue;
-    for (const std::string &input : inputFiles(options))
-      if (isSameFile(*output, input))
-        return llvm::createStringError("cannot write '" + *output + "': this compilation reads " +
-                                       (*output == input ? "it" : "it, as '" + input + "'") +
-                                       "; name another file");
+    if (llvm::Error error = checkOutput(*output, options.modelDir,
+                                        {options.plan, options.calibration}, "compilation"))
+      return error;
   }
   return llvm::Error::success();
 }
