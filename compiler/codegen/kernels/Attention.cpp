@@ -38,11 +38,11 @@ private:
   void scores(unsigned queries, Value first);
   void scores(unsigned queries, unsigned blocks, Value first, Value block);
   void softmax(Value query);
+  Value forBlocks(Value state, llvm::function_ref<Value(Value, Value)> body);
   void addValues(unsigned queries, Value first, Value from, Value to, bool decays);
   void addValues(unsigned queries, Value first, Value from, Value to, bool decays, Value column,
                  unsigned vectors, Value live);
   Value sharesOf(Value query);
-  Value perQuery(Value base, Value query, Type type) { return k.element(base, query, type); }
   /// Vectors that a tile of queries keeps beside each other, within the target's registers.
   unsigned width(unsigned queries) const {
     return std::max(1u, std::min(kGroupBlocks, (k.target.vectorBits == 512 ? 16u : 4u) / queries));
@@ -246,39 +246,55 @@ void AttentionEmitter::scores(unsigned queries, unsigned blocks, Value first, Va
   }
 }
 
+/// Over the group's blocks in order; a whole group's side by side, for their chains are long.
+Value AttentionEmitter::forBlocks(Value state, llvm::function_ref<Value(Value, Value)> body) {
+  return k.ifElse(
+      k.equal(blocks, k.i64c(kGroupBlocks)),
+      [&] {
+        Value carried = state;
+        for (unsigned b = 0; b < kGroupBlocks; ++b)
+          carried = body(k.i64c(b), carried);
+        return Values{carried};
+      },
+      [&] {
+        return k.forRange(k.i64c(0), blocks, 1, {state},
+                          [&](Value b, ValueRange carried) { return Values{body(b, carried[0])}; });
+      })[0];
+}
+
 /// Raw scores of one query to shares, relative to its new maximum.
 void AttentionEmitter::softmax(Value query) {
   Value from = sharesOf(query), maximumAt = k.element(maxima, query, k.f32);
   Value sumAt = k.at(sums, k.mul(query, k.i64c(kLanes * 4)));
   Value position = k.load(k.i64, k.element(positions, query, k.i64), 8);
   Value live = k.min(k.sub(k.add(position, k.i64c(1)), base), k.i64c(kGroup));
-  Value old = k.load(k.f32, maximumAt), zero = k.i64c(0);
+  Value old = k.load(k.f32, maximumAt);
   Type vector = k.lanesOf(k.f32, kLanes);
   auto place = [&](Value block) { return k.at(from, k.mul(block, k.i64c(kBlock * 4))); };
   auto scaleAt = [&](Value block, int64_t part) {
     return k.at(k.at(k.at(at, k.mul(block, blockBytes)), scales), part * kBlock * 4);
   };
-  Value top = k.forRange(zero, blocks, 1, {k.broadcast(old)}, [&](Value b, ValueRange carried) {
+  Value top = forBlocks(k.broadcast(old), [&](Value b, Value carried) {
     Value score = k.mul(k.load(vector, place(b), 64), scale);
     if (format == KvFormat::I8)
       score = k.mul(score, k.load(vector, scaleAt(b, 0)));
     Value there = k.firstLanes(k.sub(live, k.mul(b, k.i64c(kBlock))));
     score = k.select(there, score, k.f32c(-INFINITY, kLanes));
     k.store(score, place(b), 64);
-    Value higher = k.create<arith::CmpFOp>(arith::CmpFPredicate::OGT, score, carried[0]);
-    return Values{k.select(higher, score, carried[0])};
-  })[0];
+    Value higher = k.create<arith::CmpFOp>(arith::CmpFPredicate::OGT, score, carried);
+    return k.select(higher, score, carried);
+  });
   Value maximum = k.max16(top), level = k.broadcast(maximum);
   Value decay = math::expOfNegative(k, k.sub(old, maximum));
   Value sum = k.mul(k.load(vector, sumAt, 64), k.broadcast(decay));
-  sum = k.forRange(zero, blocks, 1, {sum}, [&](Value b, ValueRange carried) {
+  sum = forBlocks(sum, [&](Value b, Value carried) {
     Value share = math::expOfNegative(k, k.sub(k.load(vector, place(b), 64), level));
     Value weighted = share;
     if (format == KvFormat::I8)
       weighted = k.mul(share, k.load(vector, scaleAt(b, 1)));
     k.store(weighted, place(b), 64);
-    return Values{k.add(carried[0], share)};
-  })[0];
+    return k.add(carried, share);
+  });
   k.store(sum, sumAt, 64);
   k.store(maximum, maximumAt);
   k.store(decay, k.element(decays, query, k.f32));

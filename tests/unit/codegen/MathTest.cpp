@@ -11,12 +11,14 @@ using namespace coppice;
 using namespace coppice::test;
 
 namespace {
-enum Function { Exp, Sin, Cos, Gelu, GeluTanh, Silu };
+enum Function { Exp, ExpOfNegative, Sin, Cos, Gelu, GeluTanh, Silu };
 
 mlir::Value emit(KernelBuilder &k, Function function, mlir::Value x) {
   switch (function) {
   case Exp:
     return math::exp(k, x);
+  case ExpOfNegative:
+    return math::expOfNegative(k, x);
   case Sin:
     return math::sinCos(k, x).sin;
   case Cos:
@@ -110,6 +112,24 @@ TEST(Math, Exp) {
   double worst = worstUlps(x, applyEverywhere(Exp, x), [](double v) { return std::exp(v); });
   EXPECT_LE(worst, 1.1);
   EXPECT_GT(worst, 0.4); // rounding alone errs that much: the sweep does measure
+}
+
+// The shorter e^x of x <= 0 is as near, exactly 1 at 0, 0 below -87 and for -inf, and NaN for NaN.
+TEST(Math, ExpOfNegative) {
+  std::vector<float> x = sweep(-87, 0, 200000);
+  double worst =
+      worstUlps(x, applyEverywhere(ExpOfNegative, x), [](double v) { return std::exp(v); });
+  EXPECT_LE(worst, 1.1);
+  EXPECT_GT(worst, 0.4);
+  float inf = INFINITY, nan = std::numeric_limits<float>::quiet_NaN();
+  x = {0, -0.0f, -87.00001f, -104, -1e30f, -inf, nan, -nan, -1, -1, -1, -1, -1, -1, -1, -1};
+  std::vector<float> y = applyEverywhere(ExpOfNegative, x);
+  for (int i : {0, 1})
+    EXPECT_EQ(y[i], 1);
+  for (int i : {2, 3, 4, 5})
+    EXPECT_EQ(y[i], 0) << x[i];
+  for (int i : {6, 7})
+    EXPECT_TRUE(std::isnan(y[i]));
 }
 
 // Outside the range it is 0 and +inf, and NaN stays NaN.
