@@ -30,7 +30,7 @@ public:
     program.code[0].image.bytes.assign(20000, 0xc3);
     program.code[0].image.kernels.clear();
     for (const char *name : {"embed_rows_f16", "rope_table", "rms_norm", "linear_f16", "rope",
-                             "kv_write", "attention", "activation_silu", "gather"})
+                             "kv_write_f32", "attention_f32", "activation_silu", "gather"})
       program.code[0].image.kernels.push_back(
           {name, uint32_t(program.code[0].image.kernels.size()) * 2048});
     uint32_t q = shape.heads * shape.headDim, kv = shape.kvHeads * shape.headDim;
@@ -39,7 +39,7 @@ public:
     uint32_t embedding = weight("embed_tokens", 32000, shape.width);
     stage(0, 0, 1, {0, x, embedding, 32000, shape.width, 0, 0});
     uint32_t frequencies = weight("inv_freq", 1, shape.headDim / 2, WeightFormat::F32);
-    uint32_t map = weight("kv_map", 1, shape.heads, WeightFormat::U32);
+    uint32_t map = weight("kv_map", 1, shape.kvHeads + 1 + shape.heads, WeightFormat::U32);
     stage(1, 0, 1, {0, table, frequencies, shape.headDim / 2});
     uint32_t cache = 0;
     for (layer = 0; layer < int32_t(shape.layers); ++layer) {
@@ -51,7 +51,7 @@ public:
       stage(4, 0, 1, {0, a, a, table, shape.heads, shape.headDim, shape.headDim / 2});
       stage(4, 0, 1, {0, b, b, table, shape.kvHeads, shape.headDim, shape.headDim / 2});
       stage(5, 0, shape.kvHeads, {0, b, c, cache, shape.kvHeads, shape.headDim});
-      stage(6, 0, shape.heads,
+      stage(6, 0, shape.kvHeads,
             {0, a, a, cache, shape.heads, shape.kvHeads, shape.headDim, map, 0x3db504f3});
       cache += 2 * kv;
       linear("o_proj", a, x, x, q, shape.width);

@@ -38,7 +38,7 @@ public:
     mlir::PassManager pm(&context);
     addMaskPasses(pm, nullptr, findDead ? opened.get() : nullptr);
     addShrinkPasses(pm);
-    addPackPasses(pm, format);
+    addPackPasses(pm, format, "f32");
     addMemoryPasses(pm);
     if (failed(pm.run(*copy)))
       return llvm::createStringError(message);
