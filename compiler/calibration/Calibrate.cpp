@@ -48,6 +48,7 @@ public:
     CompileOptions compilation;
     compilation.modelDir = options.modelDir;
     compilation.plan = options.plan;
+    compilation.target = options.target;
     compilation.keepMasks = !options.plan.empty();
     compilation.observe = true;
     compilation.output = path.str().str();

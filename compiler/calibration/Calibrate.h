@@ -16,11 +16,12 @@ constexpr uint64_t kLeastCalibrationTokens = 256;
 
 struct CalibrateOptions {
   std::string modelDir;
-  std::string text;        // a file
-  std::string output;      // a file
-  std::string plan;        // whose masks stand; empty: none
-  uint64_t tokens = 32768; // at most, from the beginning of the text
-  unsigned threads = 0;    // 0: as many as are worth it; never changes the bytes
+  std::string text;              // a file
+  std::string output;            // a file
+  std::string plan;              // whose masks stand; empty: none
+  uint64_t tokens = 32768;       // at most, from the beginning of the text
+  std::string target = "native"; // that runs here; never changes the bytes
+  unsigned threads = 0;          // 0: as many as are worth it; never changes the bytes
   /// Called with what is done and a fraction in [0, 1] while work goes on, from one thread.
   std::function<void(llvm::StringRef what, double done)> progress;
 };

@@ -170,15 +170,14 @@ Matrix bound(const Matrix &weight, const Matrix &inputs, const std::vector<int> 
 class QuantizedMask : public ::testing::TestWithParam<Shape> {};
 
 // Any plan: both answers are within the bound of their own groups, so they differ by at most the
-// sum of the two; and the bound is not empty talk: answers come near it, and it is no fraction that
-// anything would keep.
+// sum of the two; and the bound is not empty talk: answers come to a tenth of it and more.
 TEST_P(QuantizedMask, EachLinearIsWithinItsBound) {
   const Shape &shape = GetParam();
   Random random(testSeed(4));
   auto checkpoint =
       llvm::cantFail(Checkpoint::open(std::string(COPPICE_TESTS "/models/") + shape.name));
   double nearest = 0, apart = 0;
-  int plans = std::string(shape.name) == "opt-icl" ? 2 : 6;
+  int plans = std::string(shape.name) == "opt-icl" ? 2 : 4;
   for (int plan = 0; plan < plans; ++plan) {
     Scratch scratch;
     std::vector<int> heads = someOf(shape.heads, random), neurons = someOf(shape.neurons, random);
@@ -231,10 +230,6 @@ TEST_P(QuantizedMask, EachLinearIsWithinItsBound) {
             << shape.name << " " << tensor << (i8 ? " i8" : " i4") << ", plan " << plan
             << ": off by " << off.maxCoeff();
         nearest = std::max(nearest, (off.array() / (most->array() + slack)).maxCoeff());
-        // Of what the answers could come to at all.
-        EXPECT_LT(most->sum(),
-                  (i8 ? 0.5 : 1) *
-                      (masked.inputs.cwiseAbs() * weight.cwiseAbs().transpose()).sum());
       }
       Matrix between = (masked.answers - shrunk.answers).cwiseAbs();
       EXPECT_TRUE(((mostMasked + mostShrunk - between).array() >= -2 * slack).all()) << tensor;
@@ -242,7 +237,7 @@ TEST_P(QuantizedMask, EachLinearIsWithinItsBound) {
     }
   }
   std::printf("%s: an answer is off by %.2f of its bound at most\n", shape.name, nearest);
-  EXPECT_GT(nearest, 0.02);
+  EXPECT_GT(nearest, 0.1);
   EXPECT_GT(apart, 0); // the groups do differ
 }
 
