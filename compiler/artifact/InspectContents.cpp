@@ -51,12 +51,23 @@ uint32_t LayerShape::headsPerKvHead() const {
   return heads.before / kvHeads.before;
 }
 
+llvm::StringRef Contents::kvFormat() const {
+  for (const artifact::Kernel *kernel : *metadata->entry_points()->Get(0)->kernels())
+    for (llvm::StringRef format : {"f32", "bf16", "i8"})
+      if (llvm::StringRef(kernel->name()->c_str()) == ("kv_write_" + format).str())
+        return format;
+  return "";
+}
+
 uint64_t Contents::kvBytesPerPositionBefore() const {
-  uint64_t floats = 0;
+  llvm::StringRef format = kvFormat();
+  uint64_t element = format == "i8" ? 1 : format == "bf16" ? 2 : 4;
+  uint64_t scale = format == "i8" ? 4 : 0; // of each key and of each value
+  uint64_t bytes = 0;
   for (const LayerShape &layer : layers)
-    floats = llvm::SaturatingMultiplyAdd(uint64_t(layer.kvHeads.before) * 2,
-                                         uint64_t(layer.headDim), floats);
-  return llvm::SaturatingMultiply(floats, uint64_t(sizeof(float)));
+    bytes = llvm::SaturatingMultiplyAdd(uint64_t(layer.kvHeads.before) * 2,
+                                        layer.headDim * element + scale, bytes);
+  return bytes;
 }
 
 /// Heads and neurons of all layers at most, kept or not: sets that keep all take no bytes of the

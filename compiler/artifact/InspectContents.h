@@ -65,7 +65,11 @@ struct Contents {
   std::string bitsPerWeight() const;
   /// Without the tokenizer, which lies in it.
   uint64_t metadataBytes() const { return prefix.metadata.bytes - tokenizerBytes; }
-  /// Bytes that the keys and values of a position would take with every KV head kept, as float32.
+  /// What keys and values are cached as, which every entry point's kernels say by name: "f32",
+  /// "bf16" or "i8"; empty if nothing is cached.
+  llvm::StringRef kvFormat() const;
+  /// Bytes that the keys and values of a position would take with every KV head kept, in the same
+  /// format (float32 if nothing is cached).
   uint64_t kvBytesPerPositionBefore() const;
 };
 

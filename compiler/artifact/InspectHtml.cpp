@@ -99,6 +99,11 @@ static std::string bar(uint64_t part, uint64_t whole, llvm::StringRef kind = "")
   return text;
 }
 
+/// " in bf16", or nothing where nothing is cached.
+static std::string in(llvm::StringRef format) {
+  return format.empty() ? "" : (" in <span id=\"kv-format\">" + format + "</span>").str();
+}
+
 void Page::summary() {
   const artifact::Model &model = *contents.metadata->model();
   const artifact::EntryPoint &entry = *contents.metadata->entry_points()->Get(0);
@@ -115,15 +120,15 @@ void Page::summary() {
            "<p>of <span id=\"parameters-before\">" + grouped(model.parameters_before()) +
            "</span> (" + percent(model.parameters(), model.parameters_before()) + ")</p>");
   tile("bytes of the file", "file-bytes", contents.prefix.file_bytes,
-       bar(contents.weightBytes, contents.prefix.file_bytes) + "<p>" +
-           percent(contents.weightBytes, contents.prefix.file_bytes) + " of them weights" +
+       "<p>weights: " + percent(contents.weightBytes, contents.prefix.file_bytes) + " of the file" +
            (contents.weightElements
                 ? ", <span id=\"bits-per-weight\">" + contents.bitsPerWeight() + "</span> bits each"
                 : "") +
            "</p>");
   tile("KV cache, full context", "kv-bytes-at-context", cache,
-       bar(cache, cacheBefore) + "<p>bytes, of <span id=\"kv-bytes-before\">" +
-           grouped(cacheBefore) + "</span> with every head</p>");
+       bar(cache, cacheBefore) + "<p>bytes" + in(contents.kvFormat()) +
+           ", of <span id=\"kv-bytes-before\">" + grouped(cacheBefore) +
+           "</span> with every head</p>");
   out << "</section>\n";
 }
 
@@ -311,7 +316,7 @@ void Page::bytesByPart() {
   };
   out << "<section>\n<h2>Bytes by part</h2>\n<p class=\"legend\"><b class=\"kept\"></b> weights "
          "<b class=\"other\"></b> everything else &middot; the longest bar is the largest "
-         "weight</p>\n<table id=\"bytes\">\n";
+         "weight</p>\n<div class=\"scroll\"><table id=\"bytes\">\n";
   for (const RoleBytes &role : contents.roles)
     part(html(role.role), role.bytes, grouped(role.count) + " &times; " + html(role.formats), "");
   part("code", contents.prefix.code.bytes, "kernels, ready to run", "other");
@@ -319,7 +324,8 @@ void Page::bytesByPart() {
   part("metadata", contents.metadataBytes(), "", "other");
   part("prefix, alignment", contents.paddingBytes + sizeof(coppice_prefix), "", "other");
   out << "<tr class=\"total\"><th>file</th><td class=\"number\">" << grouped(file)
-      << "</td><td></td><td></td><td>" << human(file) << "</td></tr>\n</table>\n</section>\n";
+      << "</td><td class=\"wide\"></td><td></td><td>" << human(file)
+      << "</td></tr>\n</table></div>\n</section>\n";
 }
 
 void Page::memory(const artifact::EntryPoint &entry) {
@@ -329,18 +335,19 @@ void Page::memory(const artifact::EntryPoint &entry) {
   uint64_t cache = kvBytesAtContext(position, model.context());
   uint64_t all = kvBytesAtContext(before, model.context());
   uint64_t longest = std::max({contents.weightBytes, cache, all});
-  out << "<section>\n<h2>Memory that it takes to run</h2>\n<table id=\"memory\">\n";
+  out << "<section>\n<h2>Memory that it takes to run</h2>\n<div class=\"scroll\"><table "
+         "id=\"memory\">\n";
   row("weights, mapped", contents.weightBytes, longest, "",
       human(contents.weightBytes) + ", shared by all sessions");
   row("KV cache of a session", cache, longest, "",
       human(cache) + ": " + grouped(position) + " a position, " + grouped(model.context()) +
           " positions");
   row("&hellip; with every head", all, longest, "",
-      human(all) + ": " + grouped(before) + " a position as float32", "other");
+      human(all) + ": " + grouped(before) + " a position in the same format", "other");
   row("arena for one token", arena, longest, "",
       "activations; a step of 64 tokens takes " +
           human(arena < UINT64_MAX / 64 ? arena * 64 : UINT64_MAX));
-  out << "</table>\n</section>\n";
+  out << "</table></div>\n</section>\n";
 }
 
 void Page::origin() {

@@ -95,6 +95,10 @@ void coppice::inspect::writeJson(const Contents &contents, llvm::raw_ostream &st
         });
         json.attribute("stages", runtime::countStages(*entry).stages);
         json.attribute("arena_bytes_per_row", entry->memory()->arena_bytes_per_row());
+        if (llvm::StringRef format = contents.kvFormat(); !format.empty())
+          json.attribute("kv_format", format);
+        else
+          json.attribute("kv_format", nullptr);
         json.attribute("kv_bytes_per_position", kvBytesPerPosition(*entry));
         json.attribute("kv_bytes_at_context",
                        kvBytesAtContext(kvBytesPerPosition(*entry), model.context()));

@@ -68,6 +68,14 @@ td { padding: 3px 12px 3px 0; color: var(--soft); }
 .bar i { display: block; height: 100%; background: var(--kept); }
 .bar.other i { background: var(--other); }
 footer { color: var(--soft); font-size: 12px; }
+@media (max-width: 600px) {
+  body { padding: 12px; }
+  section:not(.tiles) { padding: 12px; }
+  .wide { display: none; }
+  th, td { padding-right: 8px; white-space: normal; overflow-wrap: anywhere; }
+  th { overflow-wrap: normal; }
+  .facts th { width: 110px; }
+}
 @media print { body { padding: 0; } section { break-inside: avoid; } * { print-color-adjust: exact; } }
 )";
 

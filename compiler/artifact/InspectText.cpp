@@ -101,15 +101,15 @@ static void writeBytes(const Contents &contents, llvm::raw_ostream &out) {
 
 /// What a step takes, with the plan it was made by.
 static void writeShape(const artifact::EntryPoint &entry, uint32_t context,
-                       llvm::raw_ostream &out) {
+                       llvm::StringRef kvFormat, llvm::raw_ostream &out) {
   auto label = [&](llvm::StringRef name) -> llvm::raw_ostream & {
     return out << llvm::left_justify(name, 14);
   };
   label("step") << grouped(runtime::countStages(entry).stages) << " stages, "
                 << grouped(entry.kernels()->size()) << " kernels\n";
   label("memory") << "arena " << grouped(entry.memory()->arena_bytes_per_row())
-                  << " bytes a row; KV cache " << grouped(kvBytesPerPosition(entry))
-                  << " bytes a position, "
+                  << " bytes a row; KV cache " << kvFormat << (kvFormat.empty() ? "" : ", ")
+                  << grouped(kvBytesPerPosition(entry)) << " bytes a position, "
                   << grouped(kvBytesAtContext(kvBytesPerPosition(entry), context))
                   << " at full context\n";
   label("plan") << hashText(entry.plan()).value_or("none") << '\n';
@@ -135,7 +135,7 @@ void coppice::inspect::writeText(const Contents &contents, llvm::raw_ostream &ou
   auto shape = [&](const artifact::EntryPoint &entry) {
     std::string text;
     llvm::raw_string_ostream stream(text);
-    writeShape(entry, model.context(), stream);
+    writeShape(entry, model.context(), contents.kvFormat(), stream);
     return text;
   };
   for (uint32_t i = 0; i < entries.size(); ++i) {

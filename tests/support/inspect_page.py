@@ -2,11 +2,12 @@
 
 Usage: inspect_page.py ARTIFACT PAGE [--chromium [--screens]]. The page must be well-formed, need
 nothing from outside, and draw exactly the heads, KV heads, neurons, bytes and hashes that the object
-names. With --chromium the same is asked of the page as a browser has read it, and with --screens
-that it is seen in light and in dark.
+names. With --chromium the same is asked of the page as a browser has read it, and that a narrow
+window cuts nothing off; with --screens that it is seen in light and in dark.
 """
 
 import argparse
+import html
 import html.parser
 import json
 import os
@@ -145,8 +146,18 @@ def check(text, report):
                         ("kv-bytes-at-context", entry["kv_bytes_at_context"]),
                         ("vocabulary", model["vocabulary"]), ("context", model["context"])]:
         assert number(page.ids[name]) == value, f"{name}: {page.ids[name].text}, not {value}"
-    floats = sum(2 * l["kv_heads"]["before"] * l["head_dim"] for l in report["layers"])
-    assert number(page.ids["kv-bytes-before"]) == 4 * floats * -(-model["context"] // 16) * 16
+    # A key or a value of d numbers: 4 d bytes, 2 d, or d and a float32 scale.
+    size, scale = {"f32": (4, 0), "bf16": (2, 0), "i8": (1, 4), None: (4, 0)}[entry["kv_format"]]
+    position = sum(2 * l["kv_heads"]["before"] * (l["head_dim"] * size + scale)
+                   for l in report["layers"])
+    assert number(page.ids["kv-bytes-before"]) == position * -(-model["context"] // 16) * 16
+    kept = sum(2 * l["kv_heads"]["kept"] * (l["head_dim"] * size + scale)
+               for l in report["layers"] if l["attention"])
+    assert entry["kv_bytes_per_position"] == kept, (entry["kv_bytes_per_position"], kept)
+    format_name = page.ids["kv-format"].text if "kv-format" in page.ids else None
+    assert format_name == entry["kv_format"], format_name
+    # A bar is a share of what was there before, and of the file's bytes nothing is known before.
+    assert not any("bar" in n.classes for n in page.ids["file-bytes"].parent.all())
     for name, value in [("family", model["family"]), ("target", entry["target"]),
                         ("features", ", ".join(entry["features"])),
                         ("kernels", ", ".join(entry["kernels"])),
@@ -218,6 +229,27 @@ def browse(page, *flags):
             check=True, capture_output=True, timeout=120).stdout.decode()
 
 
+def check_narrow(text):
+    """In 420 pixels the page is no wider than the window, and its tables fit their cards."""
+    script = """onload = () => {
+      const inner = document.querySelector('iframe').contentDocument, wide = [];
+      for (const e of inner.querySelectorAll('html, table, .tile')) {
+        const card = e.closest('section') || e, box = card.getBoundingClientRect();
+        if (e.scrollWidth > 420 || e.getBoundingClientRect().right > box.right)
+          wide.push(e.tagName + ' ' + e.id + ' ' + e.scrollWidth);
+      }
+      document.getElementById('wide').textContent =
+          inner.querySelectorAll('table').length + ' tables; too wide: ' + wide.join(', ');
+    };"""
+    with tempfile.TemporaryDirectory() as folder:
+        frame = os.path.join(folder, "frame.html")
+        with open(frame, "w", encoding="utf-8") as file:
+            file.write('<!DOCTYPE html><meta charset="utf-8"><p id="wide"></p><iframe width="420" '
+                       f'height="900" srcdoc="{html.escape(text)}"></iframe><script>{script}</script>')
+        said = Page(re.sub(r"(?s)<iframe.*</script>", "", browse(frame, "--dump-dom"))).ids["wide"].text
+    assert said == "3 tables; too wide: ", said
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("artifact")
@@ -228,10 +260,12 @@ def main():
     report = json.loads(subprocess.run(["coppice", "inspect", args.artifact, "--json"], check=True,
                                        capture_output=True).stdout)
     with open(args.page, encoding="utf-8") as file:
-        check(file.read(), report)
+        text = file.read()
+    check(text, report)
     if not args.chromium:
         return 0
     check(browse(args.page, "--dump-dom"), report)
+    check_narrow(text)
     if not args.screens:
         return 0
     with tempfile.TemporaryDirectory() as folder:
