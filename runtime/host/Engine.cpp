@@ -198,9 +198,8 @@ coppice_status coppice_engine_create(coppice_model *model, uint32_t threads, uin
   }
   if (status != COPPICE_OK) {
     freeEngine(engine);
-    return fail(error, status,
-                "the system has not enough %s for an engine of %u threads and %u rows", lacking,
-                threads, max_rows);
+    return fail(error, status, "the system has not enough %s for an engine (threads %u, rows %u)",
+                lacking, threads, max_rows);
   }
   *out_engine = engine;
   return COPPICE_OK;

@@ -35,7 +35,9 @@ columns:
   of stream      both together over the plain read's rate
   of peak        multiplications of a prefill's matrices over those of a loop of int8 dot products
                  (VNNI) or float32 multiply-adds (FMA), as the weights are
-  against first  speed over that of the first file
+  against first  speed over that of the first file in the same round, with as many threads; with few
+                 rounds it may be far from the ratio of the tokens/s beside it, which are medians of
+                 their own: give more rounds
 
 examples:
   coppice-bench dense.coppice masked.coppice pruned.coppice --threads 2

@@ -2,15 +2,6 @@
 #include "tools/coppice-bench/Report.h"
 #include <algorithm>
 
-double Values::median() const {
-  if (empty())
-    return 0;
-  std::vector<double> sorted(*this);
-  std::sort(sorted.begin(), sorted.end());
-  size_t half = sorted.size() / 2;
-  return sorted.size() % 2 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
-}
-
 namespace {
 
 std::string shortName(const Row &row) {
@@ -30,8 +21,8 @@ void printStages(const char *what, unsigned tokens, const Row &row, const Subjec
   double all = 0;
   for (auto &[name, kind] : sorted)
     all += kind.seconds;
-  std::printf("\n%s, %u threads, %s %u\n%-44s %8s %12s %8s\n", shortName(row).c_str(), row.threads,
-              what, tokens, "kernel", "stages", "us", "share");
+  std::printf("\n%s, %u thread%s, %s %u\n%-44s %8s %12s %8s\n", shortName(row).c_str(), row.threads,
+              row.threads == 1 ? "" : "s", what, tokens, "kernel", "stages", "us", "share");
   for (auto &[name, kind] : sorted)
     std::printf("%-44s %8u %12.1f %8.3f\n", name.c_str(), kind.stages, kind.seconds * 1e6,
                 kind.seconds / all);
@@ -76,13 +67,13 @@ void printTables(const std::vector<Row> &rows) {
         std::printf("%5.3f %-4s", share, peak);
       else
         std::printf("%10s", "");
-      std::printf(" %13.3f\n", measured.againstFirst.median());
+      std::printf(" %13.3f\n", measured.againstFirst.medianRatio());
     }
     for (const Measured &measured : row.decode)
       std::printf("%-26s %7u  after %-8u %11.1f %8.2f %7.2f %9.3f %10s %13.3f\n",
                   shortName(row).c_str(), row.threads, measured.tokens, measured.speed.median(),
                   measured.weights.median() / 1e9, measured.kv.median() / 1e9,
-                  measured.ofStreamWithKv.median(), "", measured.againstFirst.median());
+                  measured.ofStreamWithKv.median(), "", measured.againstFirst.medianRatio());
   }
   for (const Row &row : rows)
     if (row.hasStages) {
@@ -115,12 +106,12 @@ void printJson(const std::vector<Row> &rows, const Arguments &arguments) {
                 "\"decode_bytes_per_second\": %.0f,\n  \"decode_of_stream\": %.4f, "
                 "\"decode_against_first\": %.4f,\n  \"prefill\": [",
                 prefill.speed.median(), decode.speed.median(), decode.weights.median(),
-                decode.ofStream.median(), decode.againstFirst.median());
+                decode.ofStream.median(), decode.againstFirst.medianRatio());
     for (const Measured &each : row.prefill)
       std::printf("%s\n   {\"tokens\": %u, \"tokens_per_second\": %.3f, \"of_vnni\": %.4f, "
                   "\"of_fma\": %.4f, \"against_first\": %.4f}",
                   &each == &prefill ? "" : ",", each.tokens, each.speed.median(),
-                  each.ofDot.median(), each.ofFma.median(), each.againstFirst.median());
+                  each.ofDot.median(), each.ofFma.median(), each.againstFirst.medianRatio());
     std::printf("],\n  \"decode\": [");
     for (const Measured &each : row.decode)
       std::printf("%s\n   {\"context\": %u, \"tokens_per_second\": %.3f, "
@@ -128,7 +119,7 @@ void printJson(const std::vector<Row> &rows, const Arguments &arguments) {
                   "\"of_stream\": %.4f, \"of_stream_with_kv\": %.4f, \"against_first\": %.4f}",
                   &each == &decode ? "" : ",", each.tokens, each.speed.median(),
                   each.weights.median(), each.kv.median(), each.ofStream.median(),
-                  each.ofStreamWithKv.median(), each.againstFirst.median());
+                  each.ofStreamWithKv.median(), each.againstFirst.medianRatio());
     std::printf("]");
     if (row.hasStages) {
       printKinds("prefill_stages", row.prefillStages);

@@ -1,12 +1,8 @@
 // What was measured, and how it is printed.
 #pragma once
 #include "tools/coppice-bench/Subject.h"
+#include "tools/coppice-bench/Values.h"
 #include <cstdio>
-
-/// Values of one figure, one each round.
-struct Values : std::vector<double> {
-  double median() const;
-};
 
 /// One length of prefill, or one context of decoding.
 struct Measured {
