@@ -153,12 +153,13 @@ def fuzzing(section):
     if not section:
         return "Not measured yet: `tests/fuzz/run.py --figures docs/hostile-figures.json`."
     rows = [[f"`{name}`", f"{int(row.get('executions', 0)):,}",
-             f"{float(row.get('seconds', 0)) / 60:.0f}"]
+             f"{float(row.get('seconds', 0)) / 60:.0f}", row.get("findings", 0)]
             for name, row in sorted(section.items()) if isinstance(row, dict)]
     total = sum(int(row.get("executions", 0)) for row in section.values() if isinstance(row, dict))
     return (f"{total:,} executions under AddressSanitizer and UndefinedBehaviorSanitizer, from good "
-            "files as seeds. What was found is fixed, and kept in `tests/fuzz/regressions`, which "
-            "every run repeats.\n\n" + table(["target", "executions", "minutes"], rows))
+            "files as seeds. What was found (a fault, or an input that takes long) is fixed, and "
+            "kept in `tests/fuzz`, which every run repeats.\n\n"
+            + table(["target", "executions", "minutes", "found and fixed"], rows))
 
 
 def sanitizers(rows):
