@@ -1,5 +1,6 @@
 // Writes artifacts for the fuzzer to begin with: small ones, alone and with each tokenizer of the
-// tree; and small ones that once kept a reader busy for long, by lists that many tables share.
+// tree; and, as slow-*, small ones that once kept a reader busy for long, by lists that many tables
+// share: findings, made anew so that they always have today's version.
 // usage: fuzz-seeds FOLDER
 #include "compiler/artifact/tokenizer/Tokenizer.h"
 #include "tests/unit/runtime/ToyArtifact.h"
@@ -67,8 +68,8 @@ int main(int count, char **arguments) {
   bytes.weights[1] = {2, 16, 0, 0, 4, 0};
   if (!write(folder + "/toy", toy.build()) || !write(folder + "/i4", nibbles.build()) ||
       !write(folder + "/i8", bytes.build()) ||
-      !write(folder + "/shared-sets", shared(20000, 1 << 16, 1, 0)) ||
-      !write(folder + "/shared-features", shared(0, 1, 40000, 40000)))
+      !write(folder + "/slow-shared-sets", shared(20000, 1 << 16, 1, 0)) ||
+      !write(folder + "/slow-shared-features", shared(0, 1, 40000, 40000)))
     return 1;
   for (const char *name :
        {"digits", "dropped", "first", "gaps", "gpt2", "llama3", "qwen2", "sentence", "split"}) {

@@ -137,8 +137,10 @@ def write_seeds(target, folder, bin_dir, coppice):
             file.write(data)
 
 
-def regressions(target):
-    return sorted(glob.glob(os.path.join(HERE, "regressions", target, "*")))
+def regressions(target, seeds):
+    """Inputs that were findings once: files of the tree, and the seeds that were slow."""
+    return sorted(glob.glob(os.path.join(HERE, "regressions", target, "*")) +
+                  glob.glob(os.path.join(seeds, "slow-*")))
 
 
 def run(command):
@@ -152,20 +154,22 @@ def fuzz(target, args, folder):
     program = os.path.join(args.bin, "fuzz-" + target)
     findings = os.path.join(args.fuzz_build, "findings", target + "-")
     os.makedirs(os.path.dirname(findings), exist_ok=True)
+    seeds = os.path.join(folder, target)
+    write_seeds(target, seeds, args.bin, args.coppice)
+    kept = regressions(target, seeds)
     record = {"target": target, "executions": 0, "seconds": 0, "findings": 0, "new": 0,
-              "regressions": len(regressions(target)), "failed": 0}
+              "regressions": len(kept), "failed": 0}
     problems = ""
     limits = ["-timeout=60", "-rss_limit_mb=2500", "-artifact_prefix=" + findings]
-    for path in regressions(target):
-        code, output = run([program, *limits, path])
+    for path in kept:
+        slow = os.path.basename(path).startswith("slow-")  # a second, and minutes once
+        code, output = run([program, *limits, *(["-timeout=10"] if slow else []), path])
         if code != 0:
             record["failed"] += 1
             problems += f"{path}: found once and fixed, and fails again\n{output}\n"
 
     start = time.monotonic()
     if args.seconds > 0:
-        seeds = os.path.join(folder, target)
-        write_seeds(target, seeds, args.bin, args.coppice)
         corpus = os.path.join(args.corpus or os.path.join(folder, "corpus"), target)
         os.makedirs(corpus, exist_ok=True)
         command = [program, *limits, f"-max_total_time={args.seconds}", "-print_final_stats=1"]
@@ -174,8 +178,8 @@ def fuzz(target, args, folder):
         words = os.path.join(HERE, "dict", target + ".dict")
         if os.path.exists(words):
             command.append("-dict=" + words)
-        kept = os.path.join(HERE, "regressions", target)
-        code, output = run([*command, corpus, seeds, *([kept] if os.path.isdir(kept) else [])])
+        tree = os.path.join(HERE, "regressions", target)
+        code, output = run([*command, corpus, seeds, *([tree] if os.path.isdir(tree) else [])])
         done = re.search(r"stat::number_of_executed_units: (\d+)", output)
         record["executions"] = int(done.group(1)) if done else 0
         if code != 0:
