@@ -14,6 +14,8 @@ using namespace mlir;
 namespace coppice {
 namespace {
 
+static_assert(args::kGroup == pack::kGroup, "one size of groups");
+
 std::string formatName(Type element) {
   return element.isF32()        ? "f32"
          : element.isF16()      ? "f16"

@@ -17,6 +17,9 @@
 
 namespace coppice::pack {
 
+/// Columns that share a scale in quantized weights and rows.
+constexpr int64_t kGroup = 32;
+
 /// Values a row, and the row set, of rows in the arena, quantized or not.
 int64_t widthOf(mlir::Type rows);
 RowSet setOf(mlir::Type rows);

@@ -36,6 +36,11 @@ struct ChooseFormats : impl::ChooseFormatsBase<ChooseFormats> {
     getOperation().walk([&](pack::StepOp step) { quantizeInputs(step); });
   }
 
+  static bool readsMixedHeads(pack::LinearOp linear) {
+    auto attention = linear.getInput().getDefiningOp<pack::AttentionOp>();
+    return attention && attention.getCache().getType().getHeadDim() % pack::kGroup;
+  }
+
   static MatrixUse useOf(pack::WeightOp weight) {
     MatrixUse use = MatrixUse::Linear;
     for (Operation *user : weight->getUsers()) {
@@ -43,6 +48,8 @@ struct ChooseFormats : impl::ChooseFormatsBase<ChooseFormats> {
         use = use == MatrixUse::Head ? use : MatrixUse::Table;
       else if (llvm::any_of(user->getUsers(), llvm::IsaPred<pack::ReturnOp>))
         use = MatrixUse::Head;
+      else if (use == MatrixUse::Linear && readsMixedHeads(cast<pack::LinearOp>(user)))
+        use = MatrixUse::MixedHeads;
     }
     return use;
   }

@@ -57,7 +57,9 @@ def ChooseFormats : Pass<"pack-choose-formats", "::mlir::ModuleOp"> {
   let description = [{
     `weights` is the value of `--weights`: a format (`stored`, `f32`, `f16`, `bf16`, `i8`, `i4`), then
     `head=`, `embed=` or patterns of tensor names for matrices that differ, the last one that fits
-    counting. Beside `i4` embeddings and the head are `i8` unless something is said of them. A linear
+    counting. Unless something is said of them, embeddings and the head are `i8` beside `i4`, and a
+    matrix that reads attention whose heads are no multiple of 32 wide is `f16` beside `i8`: groups
+    that hold values of several heads lose the quiet ones. A linear
     with a quantized weight reads a quantized form of its input, which is made once for all that read
     it. Constant rows stay float32. A pattern that fits no matrix is an error.
 

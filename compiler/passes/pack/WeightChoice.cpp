@@ -65,8 +65,10 @@ llvm::Expected<WeightChoice> WeightChoice::parse(llvm::StringRef text) {
 
 MatrixFormat WeightChoice::of(llvm::StringRef tensor, MatrixUse use) {
   MatrixFormat format = base;
-  if (use != MatrixUse::Linear && base == MatrixFormat::I4)
+  if ((use == MatrixUse::Table || use == MatrixUse::Head) && base == MatrixFormat::I4)
     format = MatrixFormat::I8;
+  if (use == MatrixUse::MixedHeads && base == MatrixFormat::I8)
+    format = MatrixFormat::F16;
   for (Rule &rule : rules)
     if (rule.use ? rule.use == use : rule.pattern->match(tensor)) {
       rule.used = true;

@@ -15,8 +15,9 @@ namespace coppice {
 
 enum class MatrixFormat { Stored, F32, F16, BF16, I8, I4 };
 
-/// What a matrix is for; Head wins over Table.
-enum class MatrixUse { Linear, Table, Head };
+/// What a matrix is for; Head wins over Table. MixedHeads reads attention whose heads' widths are
+/// no multiples of a group, so that groups hold values of several heads.
+enum class MatrixUse { Linear, MixedHeads, Table, Head };
 
 class WeightChoice {
 public:
@@ -24,8 +25,9 @@ public:
   static llvm::Expected<WeightChoice> parse(llvm::StringRef text);
 
   /// The format of the matrix `tensor`. Where nothing is said of them, tables and heads are i8
-  /// beside i8 and i4 matrices: their errors reach the answer directly, and a table's bytes are
-  /// read a row at a time.
+  /// beside i4 matrices: their errors reach the answer directly, and a table's bytes are read a row
+  /// at a time. Matrices of mixed heads are f16 beside i8: one strong head in a group makes the
+  /// others coarse, which was most of what i8 lost where heads are 16 wide (docs/quality.md).
   MatrixFormat of(llvm::StringRef tensor, MatrixUse use);
 
   /// Patterns that no matrix has fitted so far; empty if each had one.
