@@ -101,11 +101,16 @@ def compiling(tools, scratch):
     if not os.path.isdir(large):
         synth(tools, large, layers=4, hidden=2048, ffn=5632, heads=32, kv_heads=4, vocab=4096)
     rows = []
-    for name, model in (("opt-icl, float16", OPT), ("2048x5632, 4 layers, float32", large)):
+    billion = llama(tools, scratch)
+    for name, model, flags in (
+            ("opt-icl, float16", OPT, ()), ("2048x5632, 4 layers, float32", large, ()),
+            ("llama-1.1b, float16 to int8", billion, ("--weights", "i8")),
+            ("llama-1.1b, float16 to int4", billion, ("--weights", "i4"))):
         times, memory = [], []
         for _ in range(3):
-            seconds, peak = timed([tools["coppice"], "compile", model, "--quiet", "--threads", "1",
-                                   "-o", os.path.join(scratch, "compiled.coppice")])
+            seconds, peak = timed([*against_plain.WITH, tools["coppice"], "compile", model,
+                                   "--quiet", "--threads", "1", "-o",
+                                   os.path.join(scratch, "compiled.coppice"), *flags])
             times.append(seconds)
             memory.append(peak)
         size = os.path.getsize(os.path.join(model, "model.safetensors"))
@@ -159,10 +164,8 @@ def sizes(tools, scratch):
     return {"rows": rows}
 
 
-def random_plan(layers, heads, ffn, fraction):
-    """Cuts a fraction of the heads and neurons of every layer, spread evenly."""
-    gone = round(heads * fraction)
-    neurons = round(ffn * fraction)
+def even_plan(layers, heads, ffn, gone, neurons):
+    """Cuts so many heads and neurons of every layer, spread evenly."""
     return {"version": 1, "model_type": "llama",
             "remove": [{"layer": i, "heads": sorted((h * heads // gone + i) % heads
                                                     for h in range(gone)),
@@ -170,23 +173,42 @@ def random_plan(layers, heads, ffn, fraction):
                        for i in range(layers)]}
 
 
+# Of 32 heads and 5632 neurons a layer. The last one leaves 19 and 3373, both prime.
+CUTS = {"cut-10": (3, 563), "cut-30": (10, 1690), "cut-50": (16, 2816), "cut-70": (22, 3942),
+        "cut-to-primes": (13, 2259)}
+
+
+def whole_and_cut(tools, scratch, model, layers, masked, *flags):
+    """The artifacts of a 2048x5632 shape, whole, cut, and with a plan as masks."""
+    files = [compile_model(tools, model, os.path.join(scratch, "whole.coppice"), *flags)]
+    for name, (heads, neurons) in CUTS.items():
+        plan = os.path.join(scratch, f"{name}.json")
+        with open(plan, "w") as file:
+            json.dump(even_plan(layers, 32, 5632, heads, neurons), file)
+        files.append(compile_model(tools, model, os.path.join(scratch, f"{name}.coppice"),
+                                   "--plan", plan, *flags))
+        if name == masked:
+            files.append(compile_model(tools, model,
+                                       os.path.join(scratch, f"masked{name[3:]}.coppice"),
+                                       "--plan", plan, "--keep-masks", *flags))
+    return files
+
+
 def speed(tools, scratch):
-    """Decoding whole, masked and pruned against the bytes left; float32 against a plain read."""
+    """Decoding whole, masked and pruned against the bytes left: float32, and 1.1B in int4."""
     large = os.path.join(scratch, "large")
     if not os.path.isdir(large):
         synth(tools, large, layers=4, hidden=2048, ffn=5632, heads=32, kv_heads=4, vocab=4096)
-    files = [compile_model(tools, large, os.path.join(scratch, "whole.coppice"))]
-    for percent in (30, 50, 70):
-        plan = os.path.join(scratch, f"cut-{percent}.json")
-        with open(plan, "w") as file:
-            json.dump(random_plan(4, 32, 5632, percent / 100), file)
-        files.append(compile_model(tools, large, os.path.join(scratch, f"cut-{percent}.coppice"),
-                                   "--plan", plan))
-        if percent == 50:
-            files.append(compile_model(tools, large, os.path.join(scratch, "masked-50.coppice"),
-                                       "--plan", plan, "--keep-masks"))
-    return {"rows": {str(threads): bench(tools, files, "--threads", str(threads), "--prompt", "16",
-                                         "--decode", "8", "--rounds", "7") for threads in (1, 2)}}
+    models = {}
+    for name, model, layers, masked, flags in (
+            ("4 layers in float32", large, 4, "cut-50", ()),
+            ("llama-1.1b in int4", llama(tools, scratch), 22, None,
+             ("--weights", "i4", "--kv", "bf16"))):
+        files = whole_and_cut(tools, scratch, model, layers, masked, *flags)
+        models[name] = {str(threads): bench(tools, files, "--threads", str(threads), "--prompt",
+                                            "16", "--decode", "8", "--rounds", "7")
+                        for threads in (1, 2)}
+    return {"models": models}
 
 
 def bandwidth(tools, scratch):
@@ -254,9 +276,13 @@ def llama_artifact(tools, scratch, form):
 
 def shape(tools, scratch):
     """1.1B parameters in each format: prefill, decoding at several contexts, and where time goes."""
-    files = [llama_artifact(tools, scratch, form) for form in ("i4", "i8", "f16")]
-    return {"rows": bench(tools, files, "--threads", "1,2", "--prompt", "32,128,512", "--context",
-                          "0,128,512,4096", "--decode", "16", "--rounds", "5", "--stages")}
+    quantized = [llama_artifact(tools, scratch, form) for form in ("i4", "i8")]
+    half = [llama_artifact(tools, scratch, "f16")]
+    return {"rows": bench(tools, quantized, "--threads", "1,2", "--prompt", "32,128,512",
+                          "--context", "0,128,512,4096", "--decode", "16", "--rounds", "5",
+                          "--stages") +
+                    bench(tools, half, "--threads", "1,2", "--prompt", "32,128", "--context",
+                          "0,128", "--decode", "16", "--rounds", "5", "--stages")}
 
 
 def llama_cpp(tools, scratch):

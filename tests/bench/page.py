@@ -64,22 +64,26 @@ def sizes(section):
 
 def speed(section):
     parts = ["## Pruned pays (`speed`)",
-             "Decoding a 2048x5632 Llama shape of 4 layers in float32: whole, with 30, 50 and 70 % "
-             "of the heads and neurons of every layer cut, and the 50 % plan as masks. *Bytes* is "
-             "the share of the whole model's weight bytes, *time* that of its time a token; *time "
-             "over bytes* says what the bytes that are left cost beyond their share."]
-    for threads, rows in sorted(section["rows"].items()):
-        whole = rows[0]
-        lines = []
-        for row in rows:
-            share = row["weight_bytes"] / whole["weight_bytes"]
-            time = 1 / row["decode_against_first"]
-            lines.append([row["file"].replace(".coppice", ""), megabytes(row["weight_bytes"]),
-                          f"{row['decode_tokens_per_second']:.1f}", f"{share:.3f}", f"{time:.3f}",
-                          f"{time / share:.2f}", f"{row['decode_of_stream']:.2f}"])
-        parts.append(f"{threads} thread{'s' if threads != '1' else ''}:")
-        parts.append(table(["artifact", "weights MB", "tokens/s", "bytes", "time",
-                            "time over bytes", "of a plain read"], lines))
+             "Decoding a 2048x5632 Llama shape: whole, with 10, 30, 50 and 70 % of the heads and "
+             "neurons of every layer cut, with 19 heads and 3373 neurons left, both prime, and a "
+             "plan as masks. *Bytes* is the share of the whole model's weight bytes, *time* that of "
+             "its time a token; *time over bytes* says what the bytes that are left cost beyond "
+             "their share."]
+    for model, threads in sorted(section["models"].items()):
+        for count, rows in sorted(threads.items()):
+            whole = rows[0]
+            lines = []
+            for row in rows:
+                share = row["token_weight_bytes"] / whole["token_weight_bytes"]
+                time = 1 / row["decode_against_first"]
+                lines.append([row["file"].replace(".coppice", ""),
+                              megabytes(row["token_weight_bytes"]),
+                              f"{row['decode_tokens_per_second']:.1f}", f"{share:.3f}",
+                              f"{time:.3f}", f"{time / share:.2f}",
+                              f"{row['decode_of_stream']:.2f}"])
+            parts.append(f"{model}, {count} thread{'s' if count != '1' else ''}:")
+            parts.append(table(["artifact", "MB a token", "tokens/s", "bytes", "time",
+                                "time over bytes", "of a plain read"], lines))
     return "\n\n".join((*parts, where(section)))
 
 
@@ -135,6 +139,21 @@ def plain(section):
     return "\n\n".join((*parts, where(section)))
 
 
+def ratios(rows):
+    """For each file what a second thread brings a prefill, and what a long context costs."""
+    lines = []
+    for one in (row for row in rows if row["threads"] == 1):
+        def of(row, kind, key, count):
+            return next((each["tokens_per_second"] for each in row[kind] if each[key] == count),
+                        None)
+        two = next(row for row in rows if row["threads"] == 2 and row["file"] == one["file"])
+        short, long = of(one, "decode", "context", 128), of(one, "decode", "context", 4096)
+        lines.append([one["file"].replace(".coppice", ""),
+                      f"{of(two, 'prefill', 'tokens', 128) / of(one, 'prefill', 'tokens', 128):.2f}",
+                      f"{short / long:.3f}" if long else ""])
+    return lines
+
+
 def shape(section):
     parts = ["## 1.1B parameters (`shape`)",
              "`coppice synth --shape llama-1.1b`, KV cache in bf16. *Of stream*: weights "
@@ -160,6 +179,8 @@ def shape(section):
                           f"{each['of_stream_with_kv']:.3f}"])
     parts.append(table(["decoding", "after", "tokens/s", "weights GB/s", "KV GB/s", "of stream",
                         "with KV"], lines))
+    parts.append(table(["ratio of medians", "prefill 128: 2 threads over 1",
+                        "a token's time after 4096 over after 128"], ratios(section["rows"])))
     for row in section["rows"]:
         if row["threads"] == 1:
             parts.append(f"{row['title']}, a token after {row['decode'][-1]['context']}:")
