@@ -17,13 +17,13 @@ machine's speed drifts.
 
   --threads LIST  threads, such as 1,2 (default 1)
   --prompt LIST   tokens of prefill, such as 32,128,512 (default 128)
-  --context LIST  tokens before those decoded, such as 0,512,4096 (default: the first --prompt); they
-                  are taken in before, untimed
+  --context LIST  tokens before those decoded, such as 0,512,4096 (default: the first --prompt);
+                  they are taken in before, untimed
   --decode N      tokens decoded (default 32)
   --rounds N      rounds (default 5)
   --chunk N       tokens of a prefill that one step takes at most (default 128)
-  --stages        also what each kind of stage takes, in the last prefill and after the last context,
-                  measured apart
+  --stages        also what each kind of stage takes, in the last prefill and after the last
+                  context, measured apart
   --json          a JSON array on standard output in place of the tables; docs/benchmarks.md says
                   what is in it
 

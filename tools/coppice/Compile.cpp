@@ -83,13 +83,33 @@ exit code: 0 success, 1 an error in the input (nothing is written then), 2 a wro
 phases (--stop-after):
 )";
 
+/// Lines of at most 100 columns: a longer text of LLVM's table goes on below itself.
+std::string wrapped(llvm::StringRef lines) {
+  constexpr size_t kWidth = 100;
+  // All texts begin in one column: behind two spaces, and the longest name with its value.
+  size_t column = lines.find("Show this help") - (lines.rfind('\n', lines.find("--help")) + 1);
+  std::string result, indent;
+  for (llvm::StringRef line : llvm::split(lines, '\n')) {
+    for (; indent.size() + line.size() > kWidth; indent.assign(column, ' ')) {
+      size_t end = line.rfind(' ', kWidth - indent.size() + 1);
+      if (end == llvm::StringRef::npos)
+        break; // one word
+      result += indent + line.take_front(end).str() + '\n';
+      line = line.drop_front(end + 1);
+    }
+    result += indent + line.str() + '\n';
+    indent.clear();
+  }
+  return result;
+}
+
 void printHelp(const CompileOptTable &table) {
   // LLVM's table of options, under this project's own headings.
   std::string text;
   llvm::raw_string_ostream stream(text);
   table.printHelp(stream, "", "");
   llvm::StringRef options = llvm::StringRef(text).split("OPTIONS:\n").second.rtrim();
-  llvm::outs() << kIntroduction << options << '\n' << kExamples;
+  llvm::outs() << kIntroduction << wrapped(options) << kExamples;
   for (const PhaseInfo &info : phases())
     llvm::outs() << "  " << llvm::left_justify(info.name, 8) << info.description << '\n';
 }

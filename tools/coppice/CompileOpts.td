@@ -18,9 +18,10 @@ defm calibration : Value<"calibration", "STATS",
 defm context : Value<"context", "N",
                      "Positions of a session at most (default: what the model's config says)">;
 defm target : Value<"target", "NAMES",
-                    "x86-64-v3 (AVX2), x86-64-v4 (AVX-512), either with -vnni after it, or native "
-                    "(this machine; default); several with commas between them, or all-x86: code "
-                    "for each over the same weights, and the machine takes the best it can run">;
+                    "x86-64-v3 (AVX2), x86-64-v3-vnni, x86-64-v4 (AVX-512), x86-64-v4-vnni, or native "
+                    "(the best of them here; default); a list with commas, or all-x86 for all "
+                    "four: code for each over the same weights, and a machine takes the best "
+                    "it can run">;
 defm emit : Value<"emit", "KIND", "artifact (default), or a text: mlir, llvm or asm">;
 defm stop_after : Value<"stop-after", "PHASE",
                         "With --emit=mlir: the phase whose result it is (default: memory)">;

@@ -1,4 +1,5 @@
-"""Runs every example of the programs' help, in one folder, and fails with the first that fails.
+"""Runs every example of the programs' help, in one folder, and fails with the first that fails, or if
+a line of help has more than 100 columns.
 
 usage: help.py ROOT FOLDER PROGRAM...   PROGRAM: "coppice compile", "coppice-run", ...
 
@@ -31,6 +32,9 @@ for program in sys.argv[3:]:
     text = subprocess.run(program.split() + ["--help"], check=True, capture_output=True, text=True)
     if text.stderr or not text.stdout.startswith(program.split()[0]):
         sys.exit(f"{program} --help: does not begin with its name, on standard output alone")
+    wide = [line for line in text.stdout.splitlines() if len(line) > 100]
+    if wide:
+        sys.exit(f"{program} --help: more than 100 columns: {wide[0]}")
     examples = [line.strip() for line in text.stdout.splitlines()
                 if line.startswith(f"  {program.split()[0]}")
                 and "COMMAND" not in line and "--version" not in line]
