@@ -152,7 +152,10 @@ llvm::Expected<Contents> coppice::inspect::readContents(llvm::StringRef path) {
   auto file = llvm::MemoryBuffer::getFile(path, /*IsText=*/false, /*RequiresNullTerminator=*/false,
                                           /*IsVolatile=*/false, llvm::Align(64));
   if (!file)
-    return refuse("cannot be read: " + file.getError().message());
+    return refuse("cannot be read: " + file.getError().message() +
+                  (file.getError() == std::errc::no_such_file_or_directory
+                       ? "; check its name and the folder that it is in"
+                       : ""));
   coppice_error error;
   runtime::VerifiedArtifact verified;
   if (runtime::verifyArtifact(reinterpret_cast<const uint8_t *>((*file)->getBufferStart()),

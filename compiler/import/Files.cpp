@@ -11,6 +11,11 @@
 
 namespace coppice {
 
+static std::string whyNot(std::error_code code) {
+  bool absent = code == std::errc::no_such_file_or_directory;
+  return code.message() + (absent ? "; check its name and the folder that it is in" : "");
+}
+
 bool fileExists(const llvm::Twine &path) {
   llvm::sys::fs::file_status status;
   return llvm::sys::fs::status(path, status) != std::errc::no_such_file_or_directory;
@@ -29,7 +34,7 @@ llvm::Expected<MappedFile> MappedFile::open(llvm::StringRef path) {
   };
   fs::file_status status;
   if (std::error_code code = fs::status(path, status))
-    return fail("cannot read it: " + code.message());
+    return fail("cannot read it: " + whyNot(code));
   if (fs::is_directory(status))
     return fail("this is a directory, and a file is wanted");
   if (!fs::is_regular_file(status))
@@ -85,7 +90,7 @@ llvm::Expected<std::string> readTextFile(llvm::StringRef path, uint64_t limit) {
     return fail("this is a directory, and a file is wanted");
   llvm::Expected<fs::file_t> file = fs::openNativeFileForRead(path);
   if (!file)
-    return fail("cannot read it: " + llvm::toString(file.takeError()));
+    return fail("cannot read it: " + whyNot(llvm::errorToErrorCode(file.takeError())));
   std::string text;
   constexpr size_t step = 1 << 16;
   for (;;) {
