@@ -1,5 +1,6 @@
 // A row's bits depend on its session's tokens up to it and on nothing else: not on how tokens are
-// cut into steps, what else is in a step, the number of threads, or the target.
+// cut into steps, what else is in a step, the number of threads, or the target. In every format of
+// weights and of the KV cache.
 #include "tests/unit/pipeline/Running.h"
 #include "gtest/gtest.h"
 #include <cstring>
@@ -10,21 +11,26 @@ using namespace coppice::test;
 namespace {
 
 struct Case {
-  const char *model, *plan, *weights;
+  const char *model, *plan, *weights, *kv;
 };
 
 class Invariance : public testing::TestWithParam<Case> {
 protected:
   void SetUp() override {
-    CompileOptions options =
-        optionsFor(GetParam().model, GetParam().plan, scratch.file("model.coppice"));
-    options.weights = GetParam().weights;
+    CompileOptions options = optionsOf("model.coppice");
     ASSERT_EQ(compileError(options), "");
     model = std::make_unique<Model>(options.output);
     tokens = someTokens(*model, 45, 7);
     Engine engine(*model, 1, 64);
     Session session(*model, 64);
     whole = engine.feed(*model, session, tokens, tokens.size());
+  }
+
+  CompileOptions optionsOf(const std::string &name) const {
+    CompileOptions options = optionsFor(GetParam().model, GetParam().plan, scratch.file(name));
+    options.weights = GetParam().weights;
+    options.kv = GetParam().kv;
+    return options;
   }
 
   /// The first row whose bits differ, or -1.
@@ -105,9 +111,7 @@ TEST_P(Invariance, WantedRows) {
 
 // Reduction order, FMA use and polynomials belong to the op: every target gives the same bits.
 TEST_P(Invariance, Targets) {
-  CompileOptions options =
-      optionsFor(GetParam().model, GetParam().plan, scratch.file("v3.coppice"));
-  options.weights = GetParam().weights;
+  CompileOptions options = optionsOf("v3.coppice");
   options.target = "x86-64-v3";
   ASSERT_EQ(compileError(options), "");
   Model narrow(options.output);
@@ -118,14 +122,24 @@ TEST_P(Invariance, Targets) {
   EXPECT_EQ(firstDifference(engine.feed(narrow, session, tokens, 9)), -1);
 }
 
+// i8 and i4 mean all matrices, those of heads that share groups too.
+constexpr const char *kInt8 = "i8,*.o_proj.weight=i8", *kInt8Opt = "i8,*.out_proj.weight=i8";
+constexpr const char *kInt4 = "i4,head=i4,embed=i4";
+
 INSTANTIATE_TEST_SUITE_P(
     Models, Invariance,
-    testing::Values(Case{"opt-pre", "", "stored"}, Case{"opt-pre", "plan-a", "f16"},
-                    Case{"opt-post", "plan-b", "bf16"}, Case{"llama-gqa", "plan-a", "stored"},
-                    Case{"llama-rope3", "", "f16"}, Case{"opt-icl", "pruned", "stored"}),
+    testing::Values(
+        Case{"opt-pre", "", "stored", "f32"}, Case{"opt-pre", "plan-a", "f16", "f32"},
+        Case{"opt-post", "plan-b", "bf16", "bf16"}, Case{"llama-gqa", "plan-a", "stored", "f32"},
+        Case{"llama-rope3", "", "f16", "i8"}, Case{"opt-icl", "pruned", "stored", "f32"},
+        Case{"llama-gqa", "plan-a", kInt8, "f32"}, Case{"llama-gqa", "", kInt8, "bf16"},
+        Case{"opt-post", "plan-b", kInt8Opt, "i8"}, Case{"opt-pre", "plan-a", kInt4, "f32"},
+        Case{"llama-rope3", "", kInt4, "bf16"}, Case{"llama-gqa", "plan-b", kInt4, "i8"},
+        Case{"opt-icl", "pruned", kInt8Opt, "bf16"}, Case{"opt-icl", "pruned", kInt4, "i8"}),
     [](const testing::TestParamInfo<Case> &info) {
-      std::string name =
-          std::string(info.param.model) + "_" + info.param.plan + "_" + info.param.weights;
+      std::string name = std::string(info.param.model) + "_" + info.param.plan + "_" +
+                         llvm::StringRef(info.param.weights).split(',').first.str() + "_kv_" +
+                         info.param.kv;
       for (char &c : name)
         if (!isalnum(static_cast<unsigned char>(c)))
           c = '_';

@@ -1,0 +1,73 @@
+// A session of 32768 positions, filled to the last: its last row has the same bits however its
+// tokens were cut into steps and on each target, with caches of two formats.
+#include "compiler/synth/Synth.h"
+#include "tests/unit/pipeline/Running.h"
+#include "llvm/Support/raw_ostream.h"
+#include "gtest/gtest.h"
+#include <cmath>
+#include <cstring>
+
+using namespace coppice;
+using namespace coppice::test;
+
+namespace {
+
+// Two layers, as the last one's attention runs for wanted rows only.
+constexpr const char *kShape = R"({
+  "model_type": "llama", "hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 2,
+  "num_attention_heads": 2, "num_key_value_heads": 1, "head_dim": 8, "vocab_size": 64,
+  "max_position_embeddings": 32768, "rms_norm_eps": 1e-5, "rope_theta": 500000.0,
+  "tie_word_embeddings": true})";
+
+std::vector<float> lastRow(const Model &model, const std::vector<int32_t> &tokens, uint32_t chunk,
+                           uint32_t threads) {
+  Engine engine(model, threads, chunk);
+  Session session(model, uint32_t(tokens.size()));
+  std::vector<float> logits(model.info.vocabulary);
+  EXPECT_EQ(coppice_engine_feed(engine.engine, session.session, tokens.data(), tokens.size(),
+                                logits.data()),
+            COPPICE_OK);
+  return logits;
+}
+
+TEST(LongContext, LastRowOf32768HasTheSameBits) {
+  Scratch scratch;
+  {
+    std::error_code code;
+    llvm::raw_fd_ostream(scratch.file("shape.json"), code) << kShape;
+    ASSERT_FALSE(code);
+  }
+  SynthOptions synth;
+  synth.shape = scratch.file("shape.json");
+  synth.output = scratch.file("model");
+  synth.dtype = DType::F32;
+  ASSERT_TRUE(bool(synthesize(synth)));
+  for (const char *kv : {"bf16", "i8"}) {
+    std::vector<float> first;
+    for (const char *target : {"native", "x86-64-v3"}) {
+      CompileOptions options;
+      options.modelDir = synth.output;
+      options.output = scratch.file("artifact");
+      options.kv = kv;
+      options.target = target;
+      ASSERT_EQ(compileError(options), "");
+      Model model(options.output);
+      std::vector<int32_t> tokens = someTokens(model, 32768, 3);
+      // 100 divides nothing: blocks of the cache, chunks and the end fall apart.
+      std::vector<float> last = lastRow(model, tokens, first.empty() ? 128 : 100, 2);
+      if (first.empty()) {
+        first = last;
+        for (float value : first)
+          ASSERT_TRUE(std::isfinite(value));
+        continue;
+      }
+      EXPECT_EQ(std::memcmp(first.data(), last.data(), first.size() * sizeof(float)), 0)
+          << kv << ", " << target;
+      // The row does depend on what is far behind it.
+      tokens[1] = (tokens[1] + 1) % int32_t(model.info.vocabulary);
+      EXPECT_NE(lastRow(model, tokens, 100, 1), first) << kv;
+    }
+  }
+}
+
+} // namespace
