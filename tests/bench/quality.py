@@ -20,7 +20,7 @@ FORMATS = (  # name, flags of compile
     ("bf16", ["--weights", "bf16"]),
     ("i8", ["--weights", "i8"]),
     ("i8, calibrated", ["--weights", "i8", "--calibration", "STATS"]),
-    ("i8, out_proj=f16", ["--weights", "i8,*.out_proj.weight=f16"]),  # OPT's name for it
+    ("i8, out_proj=i8", ["--weights", "i8,*.out_proj.weight=i8"]),  # OPT's name for it
     ("i4", ["--weights", "i4"]),
     ("i4, calibrated", ["--weights", "i4", "--calibration", "STATS"]),
     ("i4, head=i4", ["--weights", "i4,head=i4"]),
