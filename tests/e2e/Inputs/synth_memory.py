@@ -1,6 +1,5 @@
-"""Fails if coppice synth keeps a large checkpoint in memory instead of streaming it: one of about
-500 MB, made with 150 MB resident at most, pages of mapped
-files among them. usage: synth_memory.py FOLDER"""
+"""Fails if coppice synth keeps a large checkpoint in memory instead of streaming it: one of about 500 MB,
+made with 150 MB resident at most, pages of mapped files among them. usage: synth_memory.py FOLDER"""
 
 import json
 import os
@@ -30,7 +29,6 @@ def peak(command):
 folder = sys.argv[1]
 with open(folder + ".json", "w", encoding="utf-8") as file:
     json.dump(CONFIG, file)
-
 used = peak(["coppice", "synth", "--shape", folder + ".json", "-o", folder, "--quiet"])
 size = os.path.getsize(folder + "/model.safetensors")
 print(f"synth of {size / 2**20:.0f} MB: {used / 2**20:.0f} MB resident")
