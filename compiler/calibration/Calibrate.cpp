@@ -55,8 +55,14 @@ public:
     compilation.threads = options.threads;
     compilation.progress = options.progress;
     auto compiled = compile(compilation);
-    if (!compiled)
-      return compiled.takeError();
+    if (!compiled) {
+      std::string why = llvm::toString(compiled.takeError());
+      // The user has not named that file.
+      if (llvm::StringRef(why).starts_with("cannot write '" + compilation.output + "'"))
+        why += "; this is the compiled copy of the checkpoint, which needs room beside '" +
+               options.output + "' while calibration runs";
+      return fail(why);
+    }
     observations = std::move(compiled->observations);
     coppice_error error;
     coppice_open_options open{};
@@ -218,6 +224,10 @@ llvm::Expected<CalibrateResult> calibrate(const CalibrateOptions &options) {
   auto text = readTextFile(options.text, kMaxTextBytes);
   if (!text)
     return text.takeError();
+  // Blanks and zeros are tokens as well, and would be measured without complaint.
+  if (llvm::all_of(*text, [](unsigned char c) { return c <= ' ' || c == 0x7F; }))
+    return fail(options.text + ": has nothing but blanks and control characters: give a text such "
+                               "as the model is meant for");
   auto file = OutputFile::create(options.output);
   if (!file)
     return file.takeError();

@@ -133,9 +133,11 @@ static llvm::Error apply(const Statistics &statistics, lm::WeightOp source,
   const std::string name = source.getTensor().str();
   auto found = statistics.meanSquares.find(name);
   if (found == statistics.meanSquares.end())
-    return fail(statistics.path + ": has no tensor '" + name +
-                "', which is quantized here: it was taken with a plan that cuts it; calibrate "
-                "again, with the plan of this compilation or without one");
+    return fail(statistics.path + ": has no tensor '" + name + "', which is quantized here: " +
+                (statistics.plan ? "it was taken with a plan that cuts it; calibrate again, with "
+                                   "the plan of this compilation or without one"
+                                 : "it was taken without a plan, so it is damaged; calibrate "
+                                   "again"));
   int64_t columns = view->tensor->shape[view->transposed ? 0 : 1];
   if (int64_t(found->second.size()) != columns)
     return fail(statistics.path + ": tensor '" + name + "' has " +
@@ -159,16 +161,24 @@ llvm::Error applyStatistics(const Statistics &statistics, const Digest &checkpoi
                 ", and this compilation has " +
                 (plan ? "another, of hash " + hex(*plan) : std::string("none")) +
                 ": calibrate with the same plan or without one");
-  bool any = false;
+  bool any = false, tables = false;
   for (PackedWeight &weight : weights) {
-    // Tables that are only looked up are multiplied with nothing.
-    if (!isQuantized(weight.format) || weight.layout != WeightLayout::Panels || !weight.source)
+    if (!isQuantized(weight.format))
       continue;
+    // Tables that are only looked up are multiplied with nothing.
+    if (weight.layout != WeightLayout::Panels || !weight.source) {
+      tables = true;
+      continue;
+    }
     any = true;
     if (llvm::Error error =
             apply(statistics, weight.source.getDefiningOp<lm::WeightOp>(), checkpoint, weight))
       return error;
   }
+  if (!any && tables)
+    return fail(statistics.path + ": a calibration concerns the matrices that linears read, and "
+                                  "none of them is quantized here, only a table that is looked "
+                                  "up; choose i4 or i8 for them too, or leave --calibration out");
   if (!any)
     return fail(statistics.path + ": nothing here is quantized, so a calibration has no use; "
                                   "choose --weights i4 or i8, or leave --calibration out");

@@ -84,7 +84,8 @@ TEST_F(StatisticsFiles, OfAnotherPlan) {
 
 TEST_F(StatisticsFiles, WithoutATensor) {
   statistics.meanSquares.erase(kFc1);
-  expect(error(), std::string("has no tensor '") + kFc1 + "', which is quantized here");
+  expect(error(), std::string("has no tensor '") + kFc1 +
+                      "', which is quantized here: it was taken without a plan, so it is damaged");
   EXPECT_EQ(error(std::string("i4,") + kFc1 + "=f16"), "");
 }
 
@@ -105,6 +106,12 @@ TEST_F(StatisticsFiles, OfValuesThatAreNoMeanSquares) {
 
 TEST_F(StatisticsFiles, WithNothingQuantized) {
   expect(error("f16"), "nothing here is quantized, so a calibration has no use");
+  // A table is read a row at a time: what it is multiplied with has no columns to weigh.
+  auto other = Checkpoint::open(COPPICE_TESTS "/models/llama-gqa");
+  ASSERT_TRUE(bool(other)) << llvm::toString(other.takeError());
+  llvm::copy((*other)->hash(), statistics.checkpoint.begin());
+  expect(error("f32,embed=i8", "llama-gqa"),
+         "a calibration concerns the matrices that linears read, and none of them is quantized");
 }
 
 // Files that another program made, or that are none.
