@@ -51,4 +51,15 @@ inline std::string visible(const std::string &text) {
   return result;
 }
 
+/// The beginning of an argument that a message quotes, whole characters of it: 60 KB of it would
+/// hide what is said of it.
+inline std::string abridged(const std::string &argument) {
+  size_t end = 100;
+  if (argument.size() <= end)
+    return argument;
+  while (end > 96 && (argument[end] & 0xC0) == 0x80)
+    --end;
+  return argument.substr(0, end) + "...";
+}
+
 } // namespace coppice::tools

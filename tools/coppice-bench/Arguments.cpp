@@ -1,5 +1,6 @@
 // See Arguments.h.
 #include "tools/coppice-bench/Arguments.h"
+#include "tools/Message.h"
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
@@ -15,7 +16,7 @@ threads, a plain read of as many bytes as a token reads, and loops of nothing bu
 Medians over the rounds are printed; the ratios are taken within a round, so that they hold when the
 machine's speed drifts.
 
-  --threads LIST  threads, such as 1,2 (default 1)
+  --threads LIST  threads, such as 1,2 (default 1; 256 at most)
   --prompt LIST   tokens of prefill, such as 32,128,512 (default 128)
   --context LIST  tokens before those decoded, such as 0,512,4096 (default: the first --prompt);
                   they are taken in before, untimed
@@ -27,7 +28,7 @@ machine's speed drifts.
   --json          a JSON array on standard output in place of the tables; docs/benchmarks.md says
                   what is in it
 
-What goes beyond an artifact's context is left out.
+What goes beyond an artifact's context is left out. What it is doing is shown on a terminal.
 
 columns:
   tokens/s       of prefill, or of decoding after so many tokens
@@ -73,6 +74,11 @@ static bool numbers(const char *text, unsigned least, unsigned most, std::vector
   }
 }
 
+/// As a message shows an argument.
+static std::string shown(const char *argument) {
+  return coppice::tools::visible(coppice::tools::abridged(argument));
+}
+
 int parseArguments(int argc, char **argv, Arguments &arguments) {
   constexpr unsigned kMost = 1u << 20;
   struct {
@@ -80,7 +86,8 @@ int parseArguments(int argc, char **argv, Arguments &arguments) {
     unsigned *value;
     std::vector<unsigned> *list;
     unsigned least, most;
-  } options[] = {{"--threads", nullptr, &arguments.threads, 1, 1024},
+    bool given = false;
+  } options[] = {{"--threads", nullptr, &arguments.threads, 1, 256},
                  {"--prompt", nullptr, &arguments.prompts, 1, kMost},
                  {"--context", nullptr, &arguments.contexts, 0, kMost},
                  {"--decode", &arguments.decode, nullptr, 1, kMost},
@@ -112,17 +119,29 @@ int parseArguments(int argc, char **argv, Arguments &arguments) {
       if (!value)
         continue;
       known = true;
+      if (option.given) {
+        std::fprintf(stderr, "error: %s is given twice\n", option.name);
+        return 2;
+      }
+      option.given = true;
       if (option.value
               ? !number(value, value + std::strlen(value), option.least, option.most, *option.value)
               : !numbers(value, option.least, option.most, *option.list)) {
         std::fprintf(stderr, "error: %s takes %s from %u to %u, not '%s'\n", option.name,
                      option.value ? "a number" : "numbers with commas between, each", option.least,
-                     option.most, value);
+                     option.most, shown(value).c_str());
         return 2;
       }
     }
+    if (!known &&
+        (!std::strncmp(argument, "--json=", 7) || !std::strncmp(argument, "--stages=", 9))) {
+      std::fprintf(stderr, "error: %s takes no value\n",
+                   argument[2] == 'j' ? "--json" : "--stages");
+      return 2;
+    }
     if (!known) {
-      std::fprintf(stderr, "error: there is no option %s; see coppice-bench --help\n", argument);
+      std::fprintf(stderr, "error: there is no option %s; see coppice-bench --help\n",
+                   shown(argument).c_str());
       return 2;
     }
   }

@@ -3,6 +3,7 @@
 #include "tools/Signals.h"
 #include "tools/coppice-bench/Arguments.h"
 #include "tools/coppice-bench/Peak.h"
+#include "tools/coppice-bench/Progress.h"
 #include "tools/coppice-bench/Report.h"
 #include "tools/coppice-bench/Stream.h"
 #include "tools/coppice-bench/Subject.h"
@@ -109,21 +110,34 @@ int main(int argc, char **argv) {
   // Round 0 warms up and does not count.
   for (unsigned round = 0; round <= arguments.rounds; ++round) {
     size_t row = 0;
+    // Not within what is timed.
+    auto show = [&](const Row &next) {
+      const std::string &path = next.subject->path;
+      if (round == 0)
+        showProgress("%s: warming up, threads: %u", path.c_str(), next.threads);
+      else
+        showProgress("%s: round %u of %u, threads: %u", path.c_str(), round, arguments.rounds,
+                     next.threads);
+    };
     for (size_t t = 0; t < arguments.threads.size(); ++t) {
       First first;
-      for (Subject &subject : subjects)
+      for (Subject &subject : subjects) {
+        show(rows[row]);
         if (!measure(subject, rows[row++], arguments.decode, round > 0, first))
           return 1;
+      }
     }
   }
   if (arguments.stages)
     for (Row &row : rows) {
       Subject &subject = *row.subject;
       row.hasStages = true;
+      showProgress("%s: stages, threads: %u", subject.path.c_str(), row.threads);
       if (!subject.prefillStages(row.threads, row.prefill.back().tokens, row.prefillStages) ||
           !subject.decodeStages(row.threads, row.decode.back().tokens, row.decodeStages))
         return 1;
     }
+  clearProgress();
   if (arguments.json)
     printJson(rows, arguments);
   else

@@ -1,5 +1,6 @@
 // See Subject.h.
 #include "tools/coppice-bench/Subject.h"
+#include "tools/coppice-bench/Progress.h"
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -12,8 +13,10 @@ static double secondsSince(Clock::time_point from) {
 }
 
 bool Subject::failed(coppice_status status) const {
-  if (status != COPPICE_OK)
+  if (status != COPPICE_OK) {
+    clearProgress();
     std::fprintf(stderr, "error: %s: %s\n", path.c_str(), coppice_status_text(status));
+  }
   return status != COPPICE_OK;
 }
 
@@ -73,11 +76,19 @@ bool Subject::open(const std::string &file, const Arguments &arguments) {
     if (filled.count(before))
       continue;
     coppice_session *made = session(before + steps);
-    if (!made ||
-        (before && failed(coppice_engine_feed(quickest, made, text.data(), before, nullptr))))
+    if (!made)
       return false;
+    // Step by step, as one call would: a long context takes minutes.
+    for (unsigned at = 0; at < before; at += chunk) {
+      showProgress("%s: filling %u tokens of context %u%%", file.c_str(), before,
+                   unsigned(uint64_t(at) * 100 / before));
+      if (failed(coppice_engine_feed(quickest, made, &text[at], std::min(chunk, before - at),
+                                     nullptr)))
+        return false;
+    }
     filled[before] = made;
   }
+  clearProgress();
   return true;
 }
 
