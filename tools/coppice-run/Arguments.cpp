@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <set>
 
 static const char kHelp[] = R"(coppice-run - run a compiled model
 
@@ -66,6 +67,8 @@ static constexpr size_t kMaxInputBytes = size_t(1) << 24;
                coppice::tools::visible(text).c_str());
   return 2;
 }
+
+using coppice::tools::abridged;
 
 static bool parse(const char *text, uint64_t most, uint64_t &value) {
   char *end = nullptr;
@@ -134,6 +137,7 @@ static void dropOneLineEnd(std::string &text) {
 
 int parseArguments(int argc, char **argv, Arguments &arguments) {
   bool hasTokens = false, hasLogits = false;
+  std::set<std::string> given;
   std::string tokens;
   struct {
     const char *name;
@@ -148,19 +152,19 @@ int parseArguments(int argc, char **argv, Arguments &arguments) {
     uint32_t *number; // one of these three
     float *real;
     std::string *text;
-    bool *given;   // set with it, or null
-    uint32_t most; // of a number
+    bool *given;          // set with it, or null
+    uint32_t least, most; // of a number
   } const options[] = {
-      {"-p", nullptr, nullptr, &arguments.prompt, &arguments.hasPrompt, 0},
-      {"--tokens", nullptr, nullptr, &tokens, &hasTokens, 0},
-      {"--logits", nullptr, nullptr, &arguments.logits, &hasLogits, 0},
-      {"--target", nullptr, nullptr, &arguments.target, nullptr, 0},
-      {"-n", &arguments.count, nullptr, nullptr, &arguments.hasCount, INT32_MAX},
-      {"--temperature", nullptr, &arguments.sampling.temperature, nullptr, nullptr, 0},
-      {"--top-k", &arguments.sampling.top_k, nullptr, nullptr, nullptr, INT32_MAX},
-      {"--top-p", nullptr, &arguments.sampling.top_p, nullptr, nullptr, 0},
-      {"--threads", &arguments.threads, nullptr, nullptr, nullptr, 1024},
-      {"--context", &arguments.context, nullptr, nullptr, nullptr, INT32_MAX},
+      {"-p", nullptr, nullptr, &arguments.prompt, &arguments.hasPrompt, 0, 0},
+      {"--tokens", nullptr, nullptr, &tokens, &hasTokens, 0, 0},
+      {"--logits", nullptr, nullptr, &arguments.logits, &hasLogits, 0, 0},
+      {"--target", nullptr, nullptr, &arguments.target, nullptr, 0, 0},
+      {"-n", &arguments.count, nullptr, nullptr, &arguments.hasCount, 0, INT32_MAX},
+      {"--temperature", nullptr, &arguments.sampling.temperature, nullptr, nullptr, 0, 0},
+      {"--top-k", &arguments.sampling.top_k, nullptr, nullptr, nullptr, 0, INT32_MAX},
+      {"--top-p", nullptr, &arguments.sampling.top_p, nullptr, nullptr, 0, 0},
+      {"--threads", &arguments.threads, nullptr, nullptr, nullptr, 0, 1024},
+      {"--context", &arguments.context, nullptr, nullptr, nullptr, 1, INT32_MAX},
   };
   for (int i = 1; i < argc; ++i) {
     std::string argument = argv[i];
@@ -193,6 +197,11 @@ int parseArguments(int argc, char **argv, Arguments &arguments) {
     const char *value = equals != std::string::npos ? argv[i] + equals + 1
                         : i + 1 < argc              ? argv[i + 1]
                                                     : nullptr;
+    for (const auto &flag : flags)
+      if (name == flag.name)
+        return wrongCall("%s takes no value", flag.name);
+    if (!given.insert(name).second)
+      return wrongCall("%s is given twice", abridged(name).c_str());
     auto missing = [&] { return wrongCall("%s wants a value", name.c_str()); };
     for (const auto &option : options) {
       if (name != option.name)
@@ -201,13 +210,16 @@ int parseArguments(int argc, char **argv, Arguments &arguments) {
       if (!value)
         return missing();
       uint64_t number = 0;
+      // A prompt may be empty.
+      if (option.text && !*value && !option.given)
+        return wrongCall("%s needs a value, and this one is empty", option.name);
       if (option.text)
         *option.text = value;
       else if (option.real && !parse(value, *option.real))
-        return wrongCall("%s takes a number, not '%s'", option.name, value);
-      else if (option.number && !parse(value, option.most, number))
-        return wrongCall("%s takes a number from 0 to %u, not '%s'", option.name, option.most,
-                         value);
+        return wrongCall("%s takes a number, not '%s'", option.name, abridged(value).c_str());
+      else if (option.number && (!parse(value, option.most, number) || number < option.least))
+        return wrongCall("%s takes a number from %u to %u, not '%s'", option.name, option.least,
+                         option.most, abridged(value).c_str());
       if (option.number)
         *option.number = uint32_t(number);
       if (option.given)
@@ -218,7 +230,8 @@ int parseArguments(int argc, char **argv, Arguments &arguments) {
       if (!value)
         return missing();
       if (!parse(value, UINT64_MAX, arguments.sampling.seed))
-        return wrongCall("--seed takes a number from 0 to 18446744073709551615, not '%s'", value);
+        return wrongCall("--seed takes a number from 0 to 18446744073709551615, not '%s'",
+                         abridged(value).c_str());
     }
     if (!known) {
       std::vector<std::string> names = {"--seed", "--help", "--version"};
@@ -226,7 +239,7 @@ int parseArguments(int argc, char **argv, Arguments &arguments) {
         names.push_back(flag.name);
       for (const auto &option : options)
         names.push_back(option.name);
-      return wrongCall("there is no option %s%s", name.c_str(),
+      return wrongCall("there is no option %s%s", abridged(name).c_str(),
                        name == "--prompt" ? "; did you mean -p?"
                                           : coppice::tools::didYouMean(name, names).c_str());
     }
@@ -253,9 +266,9 @@ int parseArguments(int argc, char **argv, Arguments &arguments) {
       dropOneLineEnd(input);
   }
   if (!parseTokens(tokens, arguments.tokens, bad))
-    return bad.empty()
-               ? wrongCall("--tokens has a comma with no id beside it")
-               : wrongCall("--tokens takes ids from 0 to %d, not '%s'", INT32_MAX, bad.c_str());
+    return bad.empty() ? wrongCall("--tokens has a comma with no id beside it")
+                       : wrongCall("--tokens takes ids from 0 to %d, not '%s'", INT32_MAX,
+                                   abridged(bad).c_str());
   if (!arguments.logits.empty() && !arguments.hasCount)
     arguments.count = 0;
   return -1;

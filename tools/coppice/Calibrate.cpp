@@ -72,11 +72,12 @@ int coppice::calibrateMain(llvm::ArrayRef<const char *> arguments) {
     });
     if (option == std::end(values)) {
       if (argument.starts_with("-") && argument.size() > 1)
-        return wrongCall("there is no option " + argument +
+        return wrongCall("there is no option " + tools::abridged(argument.str()) +
                          tools::didYouMean(argument.str(), {"--text", "--tokens", "--plan",
                                                             "--threads", "--quiet", "--help"}));
       if (!options.modelDir.empty())
-        return wrongCall("one model folder at a time, not also '" + argument + "'");
+        return wrongCall("one model folder at a time, not also '" +
+                         tools::abridged(argument.str()) + "'");
       options.modelDir = argument.str();
       continue;
     }
@@ -100,10 +101,10 @@ int coppice::calibrateMain(llvm::ArrayRef<const char *> arguments) {
   if (!tokens.empty() && (llvm::StringRef(tokens).getAsInteger(10, options.tokens) ||
                           options.tokens < kLeastCalibrationTokens))
     return wrongCall("--tokens takes a number from " + llvm::Twine(kLeastCalibrationTokens) +
-                     " on, not '" + tokens + "'");
+                     " on, not '" + tools::abridged(tokens) + "'");
   if (!threads.empty() && (llvm::StringRef(threads).getAsInteger(10, options.threads) ||
                            options.threads == 0 || options.threads > 1024))
-    return wrongCall("--threads takes 1 to 1024, not '" + threads + "'");
+    return wrongCall("--threads takes 1 to 1024, not '" + tools::abridged(threads) + "'");
 
   llvm::Expected<CalibrateResult> result = [&]() -> llvm::Expected<CalibrateResult> {
     if (llvm::Error error = checkOutput(options.output, options.modelDir,

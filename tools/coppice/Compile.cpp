@@ -1,5 +1,6 @@
 // coppice compile: options to CompileOptions, progress on a terminal, one line at the end.
 #include "compiler/pipeline/Compile.h"
+#include "compiler/codegen/Target.h"
 #include "compiler/passes/pack/WeightChoice.h"
 #include "runtime/files/NewFile.h"
 #include "tools/Message.h"
@@ -154,7 +155,7 @@ int compileMain(llvm::ArrayRef<const char *> arguments) {
     return wrongCall(llvm::Twine(arguments[missingIndex]) + " needs a value");
   for (llvm::opt::Arg *arg : args.filtered(OPT_UNKNOWN)) {
     std::string given = arg->getAsString(args);
-    return wrongCall("there is no option " + given + suggestion(table, given));
+    return wrongCall("there is no option " + tools::abridged(given) + suggestion(table, given));
   }
   llvm::DenseSet<unsigned> given;
   for (llvm::opt::Arg *arg : args) {
@@ -185,18 +186,29 @@ int compileMain(llvm::ArrayRef<const char *> arguments) {
     return wrongCall("--weights: " + llvm::toString(choice.takeError()));
   options.kv = args.getLastArgValue(OPT_kv, "f32").str();
   if (options.kv != "f32" && options.kv != "bf16" && options.kv != "i8")
-    return wrongCall("--kv takes f32, bf16 or i8, not '" + options.kv + "'");
+    return wrongCall("--kv takes f32, bf16 or i8, not '" + tools::abridged(options.kv) + "'");
+  // That this machine is not one for which code is generated is no wrong call.
+  if (auto targets = resolveTargets(tools::abridged(options.target)); !targets) {
+    std::string why = llvm::toString(targets.takeError());
+    if (!llvm::is_contained(llvm::split(options.target, ','), "native"))
+      return wrongCall(why);
+    auto here = resolveTarget("native");
+    if (here)
+      return wrongCall(why);
+    llvm::consumeError(here.takeError());
+  }
   if (auto *arg = args.getLastArg(OPT_context)) {
     uint32_t context = 0;
     if (llvm::StringRef(arg->getValue()).getAsInteger(10, context) || context == 0)
       return wrongCall(llvm::Twine("--context takes a number of positions above 0, not '") +
-                       arg->getValue() + "'");
+                       tools::abridged(arg->getValue()) + "'");
     options.context = context;
   }
   if (auto *arg = args.getLastArg(OPT_threads))
     if (llvm::StringRef(arg->getValue()).getAsInteger(10, options.threads) ||
         options.threads == 0 || options.threads > 1024)
-      return wrongCall(llvm::Twine("--threads takes 1 to 1024, not '") + arg->getValue() + "'");
+      return wrongCall(llvm::Twine("--threads takes 1 to 1024, not '") +
+                       tools::abridged(arg->getValue()) + "'");
   llvm::StringRef emit = args.getLastArgValue(OPT_emit, "artifact");
   if (emit == "mlir")
     options.emit = Emit::Mlir;
@@ -205,15 +217,16 @@ int compileMain(llvm::ArrayRef<const char *> arguments) {
   else if (emit == "asm")
     options.emit = Emit::Asm;
   else if (emit != "artifact")
-    return wrongCall("--emit takes artifact, mlir, llvm or asm, not '" + emit + "'");
+    return wrongCall("--emit takes artifact, mlir, llvm or asm, not '" +
+                     tools::abridged(emit.str()) + "'");
   if (auto *arg = args.getLastArg(OPT_stop_after)) {
     std::optional<Phase> phase = findPhase(arg->getValue());
     if (!phase) {
       std::string names;
       for (const PhaseInfo &info : phases())
         names += (names.empty() ? "" : ", ") + info.name.str();
-      return wrongCall(llvm::Twine("there is no phase '") + arg->getValue() + "'; the phases are " +
-                       names);
+      return wrongCall(llvm::Twine("there is no phase '") + tools::abridged(arg->getValue()) +
+                       "'; the phases are " + names);
     }
     if (options.emit != Emit::Mlir)
       return wrongCall("--stop-after prints the graph and needs --emit=mlir");

@@ -41,7 +41,7 @@ static int wrongCall(const llvm::Twine &message) {
 
 int coppice::synthMain(llvm::ArrayRef<const char *> arguments) {
   SynthOptions options;
-  std::string dtype = "f16", seed = "0";
+  std::string dtype, seed;
   bool quiet = false;
   struct {
     llvm::StringRef name, joined;
@@ -65,31 +65,37 @@ int coppice::synthMain(llvm::ArrayRef<const char *> arguments) {
              (!value.joined.empty() && argument.starts_with(value.joined));
     });
     if (option == std::end(values))
-      return wrongCall(
-          argument.starts_with("-")
-              ? "there is no option " + argument +
-                    tools::didYouMean(argument.str(),
-                                      {"--shape", "--dtype", "--seed", "--quiet", "--help"})
-              : "'" + argument + "' belongs to no option; the shape is named by --shape");
+      return wrongCall(argument.starts_with("-")
+                           ? "there is no option " + tools::abridged(argument.str()) +
+                                 tools::didYouMean(argument.str(), {"--shape", "--dtype", "--seed",
+                                                                    "--quiet", "--help"})
+                           : "'" + tools::abridged(argument.str()) +
+                                 "' belongs to no option; the shape is named by --shape");
+    if (!option->value->empty())
+      return wrongCall(option->name + " is given twice");
     if (argument != option->name)
       *option->value = argument.drop_front(option->joined.size()).str();
     else if (i + 1 < arguments.size())
       *option->value = arguments[++i];
-    else
-      return wrongCall(argument + " needs a value");
+    if (option->value->empty())
+      return wrongCall(option->name + " needs a value");
   }
   if (options.shape.empty())
     return wrongCall("say with --shape what to make: llama-1.1b, opt-1.3b, or a config.json");
   if (options.output.empty())
     return wrongCall("say with -o DIR where the checkpoint goes");
+  if (options.output == "-")
+    return wrongCall(
+        "a checkpoint is a folder and does not go to standard output; name one with -o");
   if (dtype == "f32")
     options.dtype = DType::F32;
   else if (dtype == "bf16")
     options.dtype = DType::BF16;
-  else if (dtype != "f16")
-    return wrongCall("--dtype takes f32, f16 or bf16, not '" + dtype + "'");
-  if (llvm::StringRef(seed).getAsInteger(10, options.seed))
-    return wrongCall("--seed takes a number from 0 to 2^64 - 1, not '" + seed + "'");
+  else if (!dtype.empty() && dtype != "f16")
+    return wrongCall("--dtype takes f32, f16 or bf16, not '" + tools::abridged(dtype) + "'");
+  if (!seed.empty() && llvm::StringRef(seed).getAsInteger(10, options.seed))
+    return wrongCall("--seed takes a number from 0 to 2^64 - 1, not '" + tools::abridged(seed) +
+                     "'");
 
   llvm::Expected<SynthResult> result = [&] {
     ProgressLine line;

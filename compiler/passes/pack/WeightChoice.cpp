@@ -20,7 +20,22 @@ static llvm::Error fail(const llvm::Twine &message) {
   return llvm::createStringError(llvm::inconvertibleErrorCode(), message);
 }
 
+/// At most the first 100 bytes: messages quote what may be very long.
+static std::string abridged(llvm::StringRef text) {
+  size_t end = 100;
+  if (text.size() <= end)
+    return text.str();
+  while (end > 96 && (text[end] & 0xC0) == 0x80) // not within a character
+    --end;
+  return text.take_front(end).str() + "...";
+}
+
+static std::string quoted(llvm::StringRef text) { return "'" + abridged(text) + "'"; }
+
 llvm::Expected<WeightChoice> WeightChoice::parse(llvm::StringRef text) {
+  if (text.find_first_of("{}") != llvm::StringRef::npos)
+    return fail(quoted(text) + " has braces, which patterns of tensor names do not take; write "
+                               "PATTERN=FORMAT for each, with commas between");
   WeightChoice choice;
   bool hasBase = false;
   llvm::SmallVector<llvm::StringRef> items;
@@ -29,21 +44,21 @@ llvm::Expected<WeightChoice> WeightChoice::parse(llvm::StringRef text) {
     auto [key, name] = item.contains('=') ? item.rsplit('=') : std::pair(llvm::StringRef(), item);
     std::optional<MatrixFormat> format = findFormat(name);
     if (!format)
-      return fail("unknown weight format '" + name + "'" +
-                  (item == text ? "" : " in '" + text.str() + "'") +
+      return fail("unknown weight format " + quoted(name) +
+                  (item == text ? "" : " in " + quoted(text)) +
                   "; use stored, f32, f16, bf16, i8 or i4");
     if (!item.contains('=')) {
       if (hasBase)
-        return fail("weights '" + text +
-                    "' give two formats for all matrices; give one, and "
+        return fail("weights " + quoted(text) +
+                    " give two formats for all matrices; give one, and "
                     "NAME=FORMAT for those that differ");
       hasBase = true;
       choice.base = *format;
       continue;
     }
     if (key.empty())
-      return fail("'" + item + "' of weights '" + text +
-                  "' names no matrix; write head=, embed= or a pattern of tensor names");
+      return fail(quoted(item) + " of weights " + quoted(text) +
+                  " names no matrix; write head=, embed= or a pattern of tensor names");
     Rule rule;
     rule.text = key.str();
     rule.format = *format;
@@ -54,8 +69,8 @@ llvm::Expected<WeightChoice> WeightChoice::parse(llvm::StringRef text) {
     } else {
       auto pattern = llvm::GlobPattern::create(rule.text);
       if (!pattern)
-        return fail("'" + key +
-                    "' is no pattern of tensor names: " + llvm::toString(pattern.takeError()));
+        return fail(quoted(key) + " is no pattern of tensor names: " +
+                    abridged(llvm::toString(pattern.takeError())));
       rule.pattern = std::move(*pattern);
     }
     choice.rules.push_back(std::move(rule));
@@ -81,6 +96,6 @@ std::vector<std::string> WeightChoice::unused() const {
   std::vector<std::string> texts;
   for (const Rule &rule : rules)
     if (!rule.used && rule.pattern)
-      texts.push_back(rule.text);
+      texts.push_back(abridged(rule.text));
   return texts;
 }

@@ -1,7 +1,7 @@
 // Which format each matrix is packed in: the value of --weights.
 //
 // A list like "i4,head=i8,*.down_proj.weight=f16". A bare format holds for all matrices; head,
-// embed and patterns of tensor names (* and ?, [] and {} as in a shell) set it for some, and the
+// embed and patterns of tensor names (*, ? and [] as in a shell; no {}) set it for some, and the
 // last one that fits a matrix counts. A matrix that is both table and head, a tied one, is a head.
 #pragma once
 #include "llvm/ADT/StringRef.h"
@@ -30,7 +30,7 @@ public:
   /// others coarse, which was most of what i8 lost where heads are 16 wide (docs/quality.md).
   MatrixFormat of(llvm::StringRef tensor, MatrixUse use);
 
-  /// Patterns that no matrix has fitted so far; empty if each had one.
+  /// Patterns that no matrix has fitted so far, abridged for messages; empty if each had one.
   std::vector<std::string> unused() const;
 
 private:
