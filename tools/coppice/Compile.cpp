@@ -155,6 +155,10 @@ int compileMain(llvm::ArrayRef<const char *> arguments) {
     return wrongCall(llvm::Twine(arguments[missingIndex]) + " needs a value");
   for (llvm::opt::Arg *arg : args.filtered(OPT_UNKNOWN)) {
     std::string given = arg->getAsString(args);
+    llvm::StringRef name = llvm::StringRef(given).split('=').first;
+    for (ID flag : {OPT_keep_masks, OPT_find_dead, OPT_quiet, OPT_help})
+      if (name == table.getOption(flag).getPrefixedName())
+        return wrongCall(name + " takes no value");
     return wrongCall("there is no option " + tools::abridged(given) + suggestion(table, given));
   }
   llvm::DenseSet<unsigned> given;

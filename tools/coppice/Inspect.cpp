@@ -51,8 +51,10 @@ int coppice::inspectMain(llvm::ArrayRef<const char *> arguments) {
         return wrongCall("--html needs the name of the page to write: --html OUT");
       if (llvm::StringRef(page) == "-")
         return wrongCall("a page does not go to standard output; name a file: --html OUT");
+    } else if (options && argument.starts_with("--json=")) {
+      return wrongCall("--json takes no value");
     } else if (options && argument.starts_with("-") && argument.size() > 1) {
-      return wrongCall("there is no option " + argument +
+      return wrongCall("there is no option " + tools::abridged(argument.str()) +
                        tools::didYouMean(argument.str(), {"--json", "--html", "--help"}));
     } else if (path) {
       return wrongCall("one artifact at a time: '" + llvm::Twine(path) + "' and '" + argument +

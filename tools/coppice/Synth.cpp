@@ -60,6 +60,8 @@ int coppice::synthMain(llvm::ArrayRef<const char *> arguments) {
       quiet = true;
       continue;
     }
+    if (argument.starts_with("--quiet="))
+      return wrongCall("--quiet takes no value");
     auto *option = llvm::find_if(values, [&](const auto &value) {
       return argument == value.name ||
              (!value.joined.empty() && argument.starts_with(value.joined));
