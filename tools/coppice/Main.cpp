@@ -60,7 +60,8 @@ static int run(llvm::ArrayRef<const char *> arguments) {
   }
   std::string near =
       coppice::tools::didYouMean(command.str(), {"compile", "inspect", "calibrate", "synth"});
-  llvm::errs() << "error: there is no command '" << coppice::tools::visible(command.str()) << "'"
+  llvm::errs() << "error: there is no command '"
+               << coppice::tools::visible(coppice::tools::abridged(command.str())) << "'"
                << (near.empty() ? "; use compile, inspect, calibrate or synth" : near)
                << "\nsee coppice --help\n";
   return 2;
