@@ -201,6 +201,19 @@ Value KernelBuilder::loadTail(Value address, Value mask) {
   Type type = lanesOf(f32, kLanes);
   return create<LLVM::MaskedLoadOp>(type, address, mask, ValueRange(constant(type, 0)), 4);
 }
+Value KernelBuilder::loadTailWords(Value address, Value mask) {
+  Type type = like(i32, mask);
+  return create<LLVM::MaskedLoadOp>(type, address, mask, ValueRange(intConstant(type, 0)), 2);
+}
+// Not every target has masks of 16-bit lanes: pairs are taken as words, and a single one apart.
+Value KernelBuilder::loadTailHalves(Type element, Value address, Value count) {
+  Value pairs = broadcast(create<arith::TruncIOp>(i32, udiv(count, 2)), kLanes / 2);
+  Value order = create<arith::ConstantOp>(getI32VectorAttr({0, 1, 2, 3, 4, 5, 6, 7}));
+  Value mask = create<arith::CmpIOp>(arith::CmpIPredicate::slt, order, pairs);
+  Value several = create<vector::BitCastOp>(lanesOf(element, kLanes), loadTailWords(address, mask));
+  Value single = broadcast(load(element, address, 2));
+  return select(equal(count, i64c(1)), single, several);
+}
 void KernelBuilder::storeTail(Value value, Value address, Value mask) {
   create<LLVM::MaskedStoreOp>(value, address, mask, 4);
 }
@@ -369,15 +382,19 @@ unsigned coppice::weightBytes(WeightType type) { return type == WeightType::F32 
 Value coppice::loadWeights(KernelBuilder &k, WeightType type, Value address, unsigned lanes,
                            bool aligned) {
   unsigned bytes = weightBytes(type);
-  Type stored = k.lanesOf(weightElement(k, type), lanes), f32 = k.lanesOf(k.f32, lanes);
-  Value value = k.load(stored, address, aligned ? bytes * lanes : bytes);
+  Type stored = k.lanesOf(weightElement(k, type), lanes);
+  return widenWeights(k, type, k.load(stored, address, aligned ? bytes * lanes : bytes));
+}
+
+Value coppice::widenWeights(KernelBuilder &k, WeightType type, Value value) {
+  Type f32 = k.like(k.f32, value);
   switch (type) {
   case WeightType::F32:
     return value;
   case WeightType::F16:
     return k.create<arith::ExtFOp>(f32, value);
   case WeightType::BF16: { // bfloat16 is the upper half of a float
-    Type i32 = k.lanesOf(k.i32, lanes);
+    Type i32 = k.like(k.i32, value);
     Value wide = k.create<arith::ExtUIOp>(i32, value);
     return k.bitcast(f32, k.create<arith::ShLIOp>(wide, k.intConstant(i32, 16)));
   }

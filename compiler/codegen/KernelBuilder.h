@@ -86,6 +86,9 @@ public:
   void store(Value value, Value address, unsigned align = 4);
   Value loadTail(Value address, Value mask); // 16 floats, lanes off read nothing and are 0
   void storeTail(Value value, Value address, Value mask);
+  Value loadTailWords(Value address, Value mask); // the same of i32, at an even address
+  /// 16 elements of 16 bits, of which the first `count`, 1, 2, 4, 8 or 16, are read.
+  Value loadTailHalves(Type element, Value address, Value count);
   void prefetch(Value address);
 
   // The ABI.
@@ -155,5 +158,7 @@ mlir::Type weightElement(KernelBuilder &k, WeightType type);
 unsigned weightBytes(WeightType type);
 mlir::Value loadWeights(KernelBuilder &k, WeightType type, mlir::Value address, unsigned lanes,
                         bool aligned);
+/// What loadWeights does after loading.
+mlir::Value widenWeights(KernelBuilder &k, WeightType type, mlir::Value stored);
 
 } // namespace coppice

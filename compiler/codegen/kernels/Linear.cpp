@@ -27,10 +27,11 @@ public:
   void emit();
 
 private:
-  // A register tile: `rows` input rows against `vectors * lanes` output rows of each of `panels`
-  // panels that are `height` output rows high.
+  // A register tile: `rows` input rows against `vectors` of 16 output rows of each of `panels`
+  // whole panels; or, where `height` is given, all of a panel that is so many output rows high.
   struct Tile {
-    unsigned rows, lanes, vectors, panels, height;
+    unsigned rows, vectors, panels;
+    Value height = {}, live = {};
   };
 
   void wholePanels();
@@ -40,6 +41,8 @@ private:
   void step(const Tile &shape, ArrayRef<Value> inputs, ArrayRef<Value> panels, Value depth,
             bool prefetch, Values &sums);
   Value panelAt(Value firstRow);
+  Value stepBytes(const Tile &shape);
+  Value loadVector(const Tile &shape, Value address);
 
   KernelBuilder &k;
   WeightType type;
@@ -64,12 +67,27 @@ Value LinearEmitter::panelAt(Value firstRow) {
   return k.at(weight, k.mul(k.mul(firstRow, ins), k.i64c(weightBytes(type))));
 }
 
+/// Bytes of a panel for each step of K.
+Value LinearEmitter::stepBytes(const Tile &shape) {
+  Value height = shape.height ? shape.height : k.i64c(args::kPanelRows);
+  return k.mul(height, k.i64c(weightBytes(type)));
+}
+
+/// 16 weights as floats, or those that a short panel has.
+Value LinearEmitter::loadVector(const Tile &shape, Value address) {
+  if (!shape.height)
+    return loadWeights(k, type, address, kLanes, /*aligned=*/true);
+  if (type == WeightType::F32)
+    return k.loadTail(address, shape.live);
+  return widenWeights(k, type, k.loadTailHalves(weightElement(k, type), address, shape.height));
+}
+
 void LinearEmitter::wholePanels() {
   constexpr unsigned height = args::kPanelRows;
   Value limit = k.min(k.end, k.udiv(outs, args::kPanelRows));
   auto oneRow = [&](Value panel, unsigned panels) {
     Value column = k.mul(panel, k.i64c(height));
-    tile({1, kLanes, height / kLanes, panels, height}, k.i64c(0), column, panelAt(column));
+    tile({1, height / kLanes, panels}, k.i64c(0), column, panelAt(column));
   };
   auto decode = [&] {
     int64_t group = k.target.decodePanels;
@@ -93,7 +111,7 @@ void LinearEmitter::wholePanels() {
           Value whole = k.div(k.sub(rows, row), k.i64c(count));
           Value next = k.add(row, k.mul(whole, k.i64c(count)));
           k.forRange(row, next, count,
-                     [&](Value r) { tile({count, kLanes, vectors, 1, height}, r, column, part); });
+                     [&](Value r) { tile({count, vectors, 1}, r, column, part); });
           row = next;
         }
       });
@@ -104,13 +122,13 @@ void LinearEmitter::wholePanels() {
 }
 
 void LinearEmitter::tailPanels() {
-  kernels::forTailPanels(k, outs, [&](unsigned lanes, Value column) {
-    Value panel = panelAt(column), row = k.i64c(0);
+  kernels::forTailPanels(k, outs, [&](Value height, Value column) {
+    Value panel = panelAt(column), row = k.i64c(0), live = k.firstLanes(height);
     for (unsigned count : {4u, 1u}) {
       Value whole = k.udiv(k.sub(rows, row), count);
       Value next = k.add(row, k.mul(whole, k.i64c(count)));
       k.forRange(row, next, count,
-                 [&](Value r) { tile({count, lanes, 1, 1, lanes}, r, column, panel); });
+                 [&](Value r) { tile({count, 1, 1, height, live}, r, column, panel); });
       row = next;
     }
   });
@@ -120,19 +138,19 @@ void LinearEmitter::tile(const Tile &shape, Value row, Value column, Value panel
   Values inputs;
   for (unsigned i = 0; i < shape.rows; ++i)
     inputs.push_back(k.at(in, k.mul(k.add(row, k.i64c(i)), inStride)));
-  Value panelBytes = k.mul(ins, k.i64c(int64_t(shape.height) * weightBytes(type)));
+  Value panelBytes = k.mul(ins, stepBytes(shape));
   Values sums = accumulate(shape, inputs, panel, panelBytes);
-  output.store(sums, shape.vectors * shape.panels, row, column);
+  output.store(sums, shape.vectors * shape.panels, row, column, shape.live);
 }
 
 Values LinearEmitter::accumulate(const Tile &shape, ArrayRef<Value> inputs, Value panel,
                                  Value panelBytes) {
-  bool decode = shape.rows == 1, whole = shape.height == args::kPanelRows;
+  bool decode = shape.rows == 1, whole = !shape.height;
   Values panels;
   for (unsigned p = 0; p < shape.panels; ++p)
     panels.push_back(k.at(panel, k.mul(panelBytes, k.i64c(p))));
   auto loop = [&](bool prefetch) {
-    Values sums(shape.rows * shape.vectors * shape.panels, k.f32c(0, shape.lanes));
+    Values sums(shape.rows * shape.vectors * shape.panels, k.f32c(0, kLanes));
     auto steps = [&](Value depth, ValueRange carried, unsigned count) {
       Values next(carried);
       for (unsigned u = 0; u < count; ++u)
@@ -160,19 +178,19 @@ Values LinearEmitter::accumulate(const Tile &shape, ArrayRef<Value> inputs, Valu
 /// One step of K: each panel's weights against each row's input.
 void LinearEmitter::step(const Tile &shape, ArrayRef<Value> inputs, ArrayRef<Value> panels,
                          Value depth, bool prefetch, Values &sums) {
-  const int64_t vectorBytes = int64_t(shape.lanes) * weightBytes(type);
+  const int64_t vectorBytes = int64_t(kLanes) * weightBytes(type);
   Values weights;
   for (Value panel : panels) {
-    Value at = k.at(panel, k.mul(depth, k.i64c(int64_t(shape.height) * weightBytes(type))));
+    Value at = k.at(panel, k.mul(depth, stepBytes(shape)));
     for (unsigned v = 0; v < shape.vectors; ++v) {
       Value address = k.at(at, v * vectorBytes);
-      weights.push_back(loadWeights(k, type, address, shape.lanes, /*aligned=*/true));
+      weights.push_back(loadVector(shape, address));
       if (prefetch && v * vectorBytes % 64 == 0)
         k.prefetch(k.at(address, prefetchBytes(type)));
     }
   }
   for (unsigned i = 0; i < shape.rows; ++i) {
-    Value x = k.broadcast(k.load(k.f32, k.element(inputs[i], depth, k.f32)), shape.lanes);
+    Value x = k.broadcast(k.load(k.f32, k.element(inputs[i], depth, k.f32)));
     for (unsigned v = 0; v < weights.size(); ++v) {
       Value &sum = sums[i * weights.size() + v];
       sum = k.fma(x, weights[v], sum);

@@ -24,16 +24,18 @@ LinearOutput::LinearOutput(KernelBuilder &k) : k(k) {
   residual = k.buffer(k.arg(A::residual));
 }
 
-void LinearOutput::store(ArrayRef<Value> tile, unsigned vectors, Value row, Value column) {
+void LinearOutput::store(ArrayRef<Value> tile, unsigned vectors, Value row, Value column,
+                         Value live) {
   Values sums(tile);
   Type type = sums.front().getType();
-  unsigned rows = sums.size() / vectors, lanes = k.laneCount(type);
+  unsigned rows = sums.size() / vectors;
   auto addressOf = [&](Value base, Value stride, unsigned i) {
     return k.element(k.at(base, k.mul(k.add(row, k.i64c(i)), stride)), column, k.f32);
   };
   auto loadRow = [&](Value address, Values &into) {
     for (unsigned v = 0; v < vectors; ++v)
-      into.push_back(k.load(type, k.at(address, v * lanes * 4)));
+      into.push_back(live ? k.loadTail(address, live)
+                          : k.load(type, k.at(address, v * kLanes * 4)));
   };
   Values biases = k.ifElse(
       hasBias,
@@ -42,7 +44,7 @@ void LinearOutput::store(ArrayRef<Value> tile, unsigned vectors, Value row, Valu
         loadRow(k.element(bias, column, k.f32), loaded);
         return loaded;
       },
-      [&] { return Values(vectors, k.f32c(0, lanes)); });
+      [&] { return Values(vectors, k.f32c(0, kLanes)); });
   for (unsigned i = 0; i < sums.size(); ++i)
     sums[i] = k.add(sums[i], biases[i % vectors]);
   sums = k.ifElse(
@@ -57,21 +59,28 @@ void LinearOutput::store(ArrayRef<Value> tile, unsigned vectors, Value row, Valu
       },
       [&] { return sums; });
   for (unsigned i = 0; i < rows; ++i)
-    for (unsigned v = 0; v < vectors; ++v)
-      k.store(sums[i * vectors + v], k.at(addressOf(out, outStride, i), v * lanes * 4));
+    for (unsigned v = 0; v < vectors; ++v) {
+      Value address = k.at(addressOf(out, outStride, i), v * kLanes * 4);
+      if (live)
+        k.storeTail(sums[i * vectors + v], address, live);
+      else
+        k.store(sums[i * vectors + v], address);
+    }
 }
 
 void kernels::forTailPanels(KernelBuilder &k, Value outs,
-                            llvm::function_ref<void(unsigned, Value)> body) {
-  Value item = k.udiv(outs, args::kPanelRows);
-  Value column = k.mul(item, k.i64c(args::kPanelRows));
-  for (unsigned lanes = args::kPanelRows / 2; lanes; lanes /= 2) {
-    Value bit = k.create<arith::AndIOp>(outs, k.i64c(lanes));
-    Value there = k.equal(bit, k.i64c(lanes));
+                            llvm::function_ref<void(Value, Value)> body) {
+  Value first = k.udiv(outs, args::kPanelRows), two = k.i64c(2);
+  k.forRange(k.i64c(1), k.i64c(6), 1, {first}, [&](Value halvings, ValueRange items) {
+    Value height = k.create<arith::ShRUIOp>(k.i64c(args::kPanelRows), halvings);
+    Value there = k.equal(k.create<arith::AndIOp>(outs, height), height);
     Value mine = k.create<arith::AndIOp>(
-        there, k.create<arith::XOrIOp>(k.less(item, k.begin), k.less(item, k.end)));
-    k.ifThen(mine, [&] { body(lanes, column); });
-    column = k.add(column, bit);
-    item = k.add(item, k.udiv(bit, lanes));
-  }
+        there, k.create<arith::XOrIOp>(k.less(items[0], k.begin), k.less(items[0], k.end)));
+    // Taller panels come first: they are the bits of the extent above this one's.
+    k.ifThen(mine, [&] {
+      Value below = k.create<arith::AndIOp>(outs, k.sub(k.mul(height, two), k.i64c(1)));
+      body(height, k.sub(outs, below));
+    });
+    return Values{k.add(items[0], k.create<arith::ExtUIOp>(k.i64, there))};
+  });
 }

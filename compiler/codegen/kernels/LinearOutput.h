@@ -10,10 +10,10 @@ class LinearOutput {
 public:
   explicit LinearOutput(KernelBuilder &k);
 
-  /// Stores a tile of sums, each row's `vectors` one after the other, with the bias, then the
-  /// residual, added. All vectors have the same lanes, or are scalars.
+  /// Stores a tile of sums, each row's `vectors` of 16 one after the other, with the bias, then the
+  /// residual, added. live: the lanes that exist, or null: all.
   void store(llvm::ArrayRef<mlir::Value> sums, unsigned vectors, mlir::Value row,
-             mlir::Value column);
+             mlir::Value column, mlir::Value live);
 
   mlir::Value rows, ins, outs; // extents
 
@@ -24,8 +24,9 @@ private:
   mlir::Value hasBias, hasResidual;
 };
 
-/// body(lanes, first output row) for those of the panels shorter than 32 that are among the items.
+/// body(height, first output row) for those of the panels shorter than 32 that are among the items.
+/// The height is a value: one code for all, in vectors whose lanes beyond it are off.
 void forTailPanels(KernelBuilder &k, mlir::Value outs,
-                   llvm::function_ref<void(unsigned lanes, mlir::Value column)> body);
+                   llvm::function_ref<void(mlir::Value height, mlir::Value column)> body);
 
 } // namespace coppice::kernels

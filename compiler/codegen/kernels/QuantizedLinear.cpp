@@ -7,7 +7,8 @@
 //
 // One row streams its panels from memory and prefetches its own stream. Many rows go through in
 // chunks whose activations stay in the second-level cache; there each panel meets tiles of rows:
-// the first streams it too, the others together fetch the next panel.
+// the first streams it too, the others together fetch the next panel. Both are the same code: a
+// chunk whose rows leave one over, as one row alone does, begins with the tile for it.
 #include "compiler/codegen/kernels/Kernels.h"
 #include "compiler/codegen/kernels/LinearOutput.h"
 
@@ -29,35 +30,43 @@ public:
   void emit();
 
 private:
-  // A register tile: `rows` input rows against `vectors` times 16 output rows of a panel that is
-  // `height` rows high; below 16 the other lanes idle.
+  // A register tile: `rows` input rows against `vectors` times 16 output rows of a whole panel; or,
+  // where `height` is given, all of a panel that is so many output rows high.
   struct Tile {
-    unsigned rows, vectors, height;
-    bool stream; // prefetch the tile's own weights
-    bool unroll; // the words of a group one after the other, not in a loop: where time goes
+    unsigned rows, vectors;
+    bool unroll = false; // the words of a group one after the other, not in a loop
+    Value height = {}, live = {};
   };
-  // Where a tile's weights lie. next: what it shall fetch for others, or null.
+  // Where a tile's weights lie. stream: whether to prefetch them, or null: no. next: what it shall
+  // fetch for others otherwise, or null.
   struct Place {
-    Value codes, scales, next;
+    Value codes, scales, stream, next;
   };
 
   void oneRow();
   void manyRows();
   void chunk(Value firstRow, Value lastRow);
+  void tiles(Value firstRow, Value lastRow, Value left, Value panel, Value lane);
+  void finish(Value row, Value count, Value column, const Place &place);
   void tailPanels();
-  void tile(const Tile &shape, Value row, Value column, const Place &place);
+  Values accumulate(const Tile &shape, ArrayRef<Value> inputs, const Place &place);
+  void whole(const Tile &shape, Value row, Value column, const Place &place);
+  void prefetch(const Tile &shape, const Place &place, Value codes, Value index);
   void group(const Tile &shape, ArrayRef<Value> inputs, const Place &place, Value index,
              Values &sums, Value lastWords);
   void word(const Tile &shape, ArrayRef<Value> inputs, Value codes, Value index, Values &dots);
-  Value loadLanes(Type element, Value address, const Tile &shape);
+  Values inputRows(unsigned rows, Value row, Value lastRow);
+  Value heightOf(const Tile &shape) { return shape.height ? shape.height : k.i64c(kHeight); }
   Value panelAt(Value firstRow) { return k.at(weight, k.mul(firstRow, rowBytes)); }
-  Place within(Value panel, unsigned height, Value lane);
+  Place within(Value panel, Value height, Value lane);
 
+  static constexpr int64_t kHeight = args::kPanelRows;
   KernelBuilder &k;
   CodeType type;
   kernels::LinearOutput output;
   Value in, inStride, weight, rowBytes;
-  Value wholeGroups, rest; // of the columns
+  Value wholeGroups, rest, lastWords; // of the columns
+  Value scratch;                      // sums of a tile, on the stack
 };
 
 QuantizedLinearEmitter::QuantizedLinearEmitter(KernelBuilder &k, CodeType type)
@@ -68,6 +77,9 @@ QuantizedLinearEmitter::QuantizedLinearEmitter(KernelBuilder &k, CodeType type)
   rowBytes = codeRowBytes(k, type, output.ins);
   wholeGroups = k.udiv(output.ins, args::kGroup);
   rest = k.urem(output.ins, args::kGroup);
+  lastWords = groupWords(k, type, rest);
+  scratch = k.create<LLVM::AllocaOp>(
+      k.ptr, k.f32, k.i64c(int64_t(k.target.dotRows) * k.target.dotVectors * kLanes), 64);
 }
 
 void QuantizedLinearEmitter::emit() {
@@ -84,20 +96,12 @@ void QuantizedLinearEmitter::emit() {
   tailPanels();
 }
 
-/// The part of a panel that begins `lane` output rows in.
-QuantizedLinearEmitter::Place QuantizedLinearEmitter::within(Value panel, unsigned height,
-                                                             Value lane) {
-  int64_t codes = (groupBytes(type) - 2) * height;
-  return {k.at(panel, k.mul(lane, k.i64c(4))),
-          k.at(panel, k.add(k.mul(lane, k.i64c(2)), k.i64c(codes))), Value()};
-}
-
 void QuantizedLinearEmitter::oneRow() {
-  constexpr unsigned height = args::kPanelRows;
-  k.forRange(k.begin, k.min(k.end, k.udiv(output.outs, height)), 1, [&](Value panel) {
-    Value column = k.mul(panel, k.i64c(height));
-    tile({1, height / kLanes, height, true, true}, k.i64c(0), column,
-         within(panelAt(column), height, k.i64c(0)));
+  k.forRange(k.begin, k.min(k.end, k.udiv(output.outs, kHeight)), 1, [&](Value panel) {
+    Value column = k.mul(panel, k.i64c(kHeight));
+    Place place = within(panelAt(column), k.i64c(kHeight), k.i64c(0));
+    place.stream = k.intConstant(k.getI1Type(), 1);
+    whole({1, kHeight / kLanes, true}, k.i64c(0), column, place);
   });
 }
 
@@ -113,85 +117,164 @@ void QuantizedLinearEmitter::manyRows() {
   });
 }
 
+/// The part of a panel that begins `lane` output rows in.
+QuantizedLinearEmitter::Place QuantizedLinearEmitter::within(Value panel, Value height,
+                                                             Value lane) {
+  Value codes = k.mul(height, k.i64c(groupBytes(type) - 2));
+  return {k.at(panel, k.mul(lane, k.i64c(4))), k.at(panel, k.add(k.mul(lane, k.i64c(2)), codes)),
+          Value(), Value()};
+}
+
 void QuantizedLinearEmitter::chunk(Value firstRow, Value lastRow) {
-  constexpr unsigned height = args::kPanelRows;
-  const unsigned most = k.target.dotRows, vectors = k.target.dotVectors;
-  Value count = k.sub(lastRow, firstRow);
-  Value left = k.create<arith::RemUIOp>(k.sub(count, k.i64c(1)), k.i64c(most));
+  const int64_t most = k.target.dotRows, vectors = k.target.dotVectors;
+  // The first tile has the rows that are left over, 1 to `most`.
+  Value left = k.create<arith::RemUIOp>(k.sub(k.sub(lastRow, firstRow), k.i64c(1)), k.i64c(most));
   left = k.add(left, k.i64c(1));
-  Value firstTile = k.add(firstRow, left);
-  Value groups = k.groups(output.ins);
-  Value panelBytes = k.mul(rowBytes, k.i64c(height));
-  Value tileLines = k.mul(groups, k.i64c(linesPerGroup(type) * 64));
-  k.forRange(k.begin, k.min(k.end, k.udiv(output.outs, height)), 1, [&](Value panel) {
-    Value first = k.mul(panel, k.i64c(height)), start = panelAt(first);
-    Value next = k.at(start, panelBytes);
-    k.forRange(k.i64c(0), k.i64c(height), vectors * kLanes, [&](Value lane) {
-      Place place = within(start, height, lane);
-      Value column = k.add(first, lane);
-      // The first tile, whole or what is left over, takes the panel from memory as a stream.
-      for (unsigned rows = 1; rows <= most; ++rows)
-        k.ifThen(k.equal(left, k.i64c(rows)),
-                 [&] { tile({rows, vectors, height, true, false}, firstRow, column, place); });
-      k.forRange(firstTile, lastRow, most, [&](Value row) {
-        Value done = k.mul(k.div(k.sub(row, firstTile), k.i64c(most)), tileLines);
-        Place mine = place;
-        mine.next = k.select(k.less(done, panelBytes), k.at(next, done), start);
-        tile({most, vectors, height, false, true}, row, column, mine);
+  k.forRange(k.begin, k.min(k.end, k.udiv(output.outs, kHeight)), 1, [&](Value panel) {
+    k.forRange(k.i64c(0), k.i64c(kHeight), vectors * kLanes,
+               [&](Value lane) { tiles(firstRow, lastRow, left, panel, lane); });
+  });
+}
+
+/// The tiles of a chunk, against the part of a panel that begins at `lane`.
+/// There is one for each even number of rows: in one for an odd number a row counts twice.
+void QuantizedLinearEmitter::tiles(Value firstRow, Value lastRow, Value left, Value panel,
+                                   Value lane) {
+  const unsigned most = k.target.dotRows, vectors = k.target.dotVectors;
+  Value zero = k.i64c(0), one = k.i64c(1);
+  Value first = k.mul(panel, k.i64c(kHeight)), start = panelAt(first), column = k.add(first, lane);
+  Value panelBytes = k.mul(rowBytes, k.i64c(kHeight)), next = k.at(start, panelBytes);
+  Value tileLines = k.mul(k.groups(output.ins), k.i64c(linesPerGroup(type) * 64));
+  Place place = within(start, k.i64c(kHeight), lane);
+  Value afterFirst = k.add(firstRow, left);
+  Value count = k.add(k.div(k.sub(lastRow, afterFirst), k.i64c(most)), one);
+  k.forRange(zero, count, 1, [&](Value index) {
+    Value isFirst = k.equal(index, zero), others = k.sub(index, one);
+    Value row = k.select(isFirst, firstRow, k.add(afterFirst, k.mul(others, k.i64c(most))));
+    Value rows = k.select(isFirst, left, k.i64c(most));
+    // The first tile takes the panel from memory as a stream, the others fetch the next panel.
+    Value done = k.mul(others, tileLines);
+    Place mine = place;
+    for (unsigned size = 2; size <= most; size += 2) {
+      bool full = size == most;
+      mine.stream = full ? isFirst : k.intConstant(k.getI1Type(), 1);
+      mine.next = full ? k.select(k.less(done, panelBytes), k.at(next, done), start) : Value();
+      Value fits = k.equal(k.create<arith::AndIOp>(k.add(rows, one), k.i64c(~1)), k.i64c(size));
+      k.ifThen(fits, [&] {
+        Values sums =
+            accumulate({size, vectors, full}, inputRows(size, row, k.add(row, rows)), mine);
+        for (unsigned i = 0; i < sums.size(); ++i)
+          k.store(sums[i], k.at(scratch, int64_t(i) * kLanes * 4), 64);
       });
-    });
+    }
+    finish(row, rows, column, place);
+  });
+}
+
+/// Takes a tile's sums from the scratch over the last, partial group and to the output.
+void QuantizedLinearEmitter::finish(Value row, Value count, Value column, const Place &place) {
+  const unsigned vectors = k.target.dotVectors;
+  Value partial = k.less(k.i64c(0), rest);
+  k.forRange(k.i64c(0), count, 1, [&](Value i) {
+    Value from = k.at(scratch, k.mul(i, k.i64c(vectors * kLanes * 4))), mine = k.add(row, i);
+    Values sums;
+    for (unsigned v = 0; v < vectors; ++v)
+      sums.push_back(k.load(k.lanesOf(k.f32, kLanes), k.at(from, int64_t(v) * kLanes * 4), 64));
+    sums = k.ifElse(
+        partial,
+        [&] {
+          Values more(sums);
+          group({1, vectors}, inputRows(1, mine, Value()), place, wholeGroups, more, lastWords);
+          return more;
+        },
+        [&] { return sums; });
+    output.store(sums, vectors, mine, column, Value());
   });
 }
 
 void QuantizedLinearEmitter::tailPanels() {
-  kernels::forTailPanels(k, output.outs, [&](unsigned height, Value column) {
-    Value row = k.i64c(0);
+  kernels::forTailPanels(k, output.outs, [&](Value height, Value column) {
+    Value row = k.i64c(0), live = k.firstLanes(height);
     Place place = within(panelAt(column), height, row);
     for (unsigned rows : {4u, 1u}) {
-      Value whole = k.udiv(k.sub(output.rows, row), rows);
-      Value next = k.add(row, k.mul(whole, k.i64c(rows)));
+      Value all = k.udiv(k.sub(output.rows, row), rows);
+      Value next = k.add(row, k.mul(all, k.i64c(rows)));
       k.forRange(row, next, rows,
-                 [&](Value r) { tile({rows, 1, height, false, false}, r, column, place); });
+                 [&](Value r) { whole({rows, 1, false, height, live}, r, column, place); });
       row = next;
     }
   });
 }
 
-void QuantizedLinearEmitter::tile(const Tile &shape, Value row, Value column, const Place &place) {
+/// Addresses of rows from `row` on; lastRow: they end before it, and the last one repeats.
+Values QuantizedLinearEmitter::inputRows(unsigned rows, Value row, Value lastRow) {
   Values inputs;
-  for (unsigned i = 0; i < shape.rows; ++i)
-    inputs.push_back(k.at(in, k.mul(k.add(row, k.i64c(i)), inStride)));
+  for (unsigned i = 0; i < rows; ++i) {
+    Value index = k.add(row, k.i64c(i));
+    if (i && lastRow)
+      index = k.min(index, k.sub(lastRow, k.i64c(1)));
+    inputs.push_back(k.at(in, k.mul(index, inStride)));
+  }
+  return inputs;
+}
+
+/// A tile's sums over the whole groups.
+Values QuantizedLinearEmitter::accumulate(const Tile &shape, ArrayRef<Value> inputs,
+                                          const Place &place) {
+  return k.forRange(k.i64c(0), wholeGroups, 1,
+                    Values(shape.rows * shape.vectors, k.f32c(0, kLanes)),
+                    [&](Value index, ValueRange carried) {
+                      Values next(carried);
+                      group(shape, inputs, place, index, next, Value());
+                      return next;
+                    });
+}
+
+/// A tile from its first group to the output.
+void QuantizedLinearEmitter::whole(const Tile &shape, Value row, Value column, const Place &place) {
+  Values inputs = inputRows(shape.rows, row, Value());
   Values sums(shape.rows * shape.vectors, k.f32c(0, kLanes));
-  auto groups = [&](Value from, Value to, Value words) {
-    sums = k.forRange(from, to, 1, sums, [&](Value index, ValueRange carried) {
-      Values next(carried);
-      group(shape, inputs, place, index, next, words);
-      return next;
-    });
-  };
-  Value all = k.groups(output.ins);
   if (shape.unroll)
-    groups(k.i64c(0), wholeGroups, Value());
-  groups(shape.unroll ? wholeGroups : k.i64c(0), all, groupWords(k, type, rest));
-  for (Value &sum : sums)
-    sum = k.narrow(sum, std::min(kLanes, shape.height));
-  output.store(sums, shape.vectors, row, column);
+    sums = accumulate(shape, inputs, place);
+  Tile looped = shape;
+  looped.unroll = false;
+  sums = k.forRange(shape.unroll ? wholeGroups : k.i64c(0), k.groups(output.ins), 1, sums,
+                    [&](Value index, ValueRange carried) {
+                      Values next(carried);
+                      group(looped, inputs, place, index, next, lastWords);
+                      return next;
+                    });
+  output.store(sums, shape.vectors, row, column, shape.live);
+}
+
+void QuantizedLinearEmitter::prefetch(const Tile &shape, const Place &place, Value codes,
+                                      Value index) {
+  const int64_t bytes = groupBytes(type) * kHeight, lines = linesPerGroup(type);
+  auto stream = [&] {
+    for (int64_t line = 0; line < bytes; line += 64 * (shape.vectors == 1 ? 2 : 1))
+      k.prefetch(k.at(codes, groupsAhead(type) * bytes + line));
+    return Values();
+  };
+  auto next = [&] {
+    for (int64_t line = 0; line < lines; ++line)
+      k.prefetch(k.at(place.next, k.add(k.mul(index, k.i64c(lines * 64)), k.i64c(line * 64))));
+    return Values();
+  };
+  if (place.next)
+    k.ifElse(place.stream, stream, next);
+  else
+    stream();
 }
 
 /// Adds one group's products to the sums: a whole group, or where lastWords is given any group, of
 /// which the last, if partial, has so many words.
 void QuantizedLinearEmitter::group(const Tile &shape, ArrayRef<Value> inputs, const Place &place,
                                    Value index, Values &sums, Value lastWords) {
-  const int64_t bytes = groupBytes(type) * shape.height, words = args::kGroup / codesPerWord(type);
-  Value codes = k.at(place.codes, k.mul(index, k.i64c(bytes)));
-  Value scales = k.at(place.scales, k.mul(index, k.i64c(bytes)));
-  if (shape.stream)
-    for (int64_t line = 0; line < bytes; line += 64 * (shape.vectors == 1 ? 2 : 1))
-      k.prefetch(k.at(codes, groupsAhead(type) * bytes + line));
-  if (place.next)
-    for (int64_t line = 0; line < linesPerGroup(type); ++line)
-      k.prefetch(k.at(place.next,
-                      k.add(k.mul(index, k.i64c(linesPerGroup(type) * 64)), k.i64c(line * 64))));
+  const int64_t words = args::kGroup / codesPerWord(type);
+  Value offset = k.mul(index, k.mul(heightOf(shape), k.i64c(groupBytes(type))));
+  Value codes = k.at(place.codes, offset), scales = k.at(place.scales, offset);
+  if (place.stream && !lastWords)
+    prefetch(shape, place, codes, index);
 
   Values groups, dots;
   for (Value input : inputs) {
@@ -199,24 +282,27 @@ void QuantizedLinearEmitter::group(const Tile &shape, ArrayRef<Value> inputs, co
     Value start = k.load(k.i32, k.at(groups.back(), int64_t(args::kGroup) + 4));
     dots.append(shape.vectors, k.broadcast(start));
   }
-  if (lastWords) {
-    Value count = k.select(k.less(index, wholeGroups), k.i64c(words), lastWords);
+  if (shape.unroll) {
+    for (int64_t j = 0; j < words; ++j)
+      word(shape, groups, codes, k.i64c(j), dots);
+  } else {
+    Value count = k.i64c(words);
+    if (lastWords)
+      count = k.select(k.less(index, wholeGroups), count, lastWords);
     dots = k.forRange(k.i64c(0), count, 1, dots, [&](Value j, ValueRange carried) {
       Values next(carried);
       word(shape, groups, codes, j, next);
       return next;
     });
-    Value missing = k.sub(k.i64c(words), count);
-    scales = k.at(scales, k.mul(missing, k.i64c(-4 * int64_t(shape.height))));
-  } else {
-    for (int64_t j = 0; j < words; ++j)
-      word(shape, groups, codes, k.i64c(j), dots);
+    Value missing = k.sub(count, k.i64c(words));
+    scales = k.at(scales, k.mul(missing, k.mul(heightOf(shape), k.i64c(4))));
   }
 
-  Type floats = k.lanesOf(k.f32, kLanes);
+  Type floats = k.lanesOf(k.f32, kLanes), halves = k.lanesOf(k.getF16Type(), kLanes);
   Values factors;
   for (unsigned v = 0; v < shape.vectors; ++v) {
-    Value half = loadLanes(k.getF16Type(), k.at(scales, v * kLanes * 2), shape);
+    Value half = shape.height ? k.loadTailHalves(k.getF16Type(), scales, shape.height)
+                              : k.load(halves, k.at(scales, int64_t(v) * kLanes * 2), kLanes * 2);
     factors.push_back(k.create<arith::ExtFOp>(floats, half));
   }
   for (unsigned i = 0; i < shape.rows; ++i) {
@@ -232,10 +318,12 @@ void QuantizedLinearEmitter::group(const Tile &shape, ArrayRef<Value> inputs, co
 /// Adds the products of word `index` of a group: one dot4 for i8, one for each half byte for i4.
 void QuantizedLinearEmitter::word(const Tile &shape, ArrayRef<Value> inputs, Value codes,
                                   Value index, Values &dots) {
-  Value line = k.at(codes, k.mul(index, k.i64c(4 * int64_t(shape.height))));
+  Value line = k.at(codes, k.mul(index, k.mul(heightOf(shape), k.i64c(4))));
   Values words;
   for (unsigned v = 0; v < shape.vectors; ++v)
-    words.push_back(loadLanes(k.i32, k.at(line, v * kLanes * 4), shape));
+    words.push_back(shape.height ? k.loadTailWords(line, shape.live)
+                                 : k.load(k.lanesOf(k.i32, kLanes),
+                                          k.at(line, int64_t(v) * kLanes * 4), kLanes * 4));
   Value inputOffset = k.mul(index, k.i64c(codesPerWord(type)));
   auto multiply = [&](ArrayRef<Value> operands, int64_t offset, unsigned bits) {
     for (unsigned i = 0; i < shape.rows; ++i) {
@@ -258,15 +346,6 @@ void QuantizedLinearEmitter::word(const Tile &shape, ArrayRef<Value> inputs, Val
   }
   multiply(low, 0, 4);
   multiply(high, 4, 4);
-}
-
-/// 16 lanes of a panel, of which those beyond its height hold anything.
-Value QuantizedLinearEmitter::loadLanes(Type element, Value address, const Tile &shape) {
-  unsigned lanes = std::min(kLanes, shape.height);
-  unsigned bytes = element.getIntOrFloatBitWidth() / 8;
-  // A panel of one row begins wherever the row before it ends, at an even address.
-  unsigned align = shape.height == args::kPanelRows ? bytes * lanes : 2;
-  return k.widen(k.load(k.lanesOf(element, lanes), address, align));
 }
 } // namespace
 

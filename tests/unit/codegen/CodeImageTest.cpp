@@ -121,9 +121,9 @@ TEST(CodeImage, IsReproducible) {
 }
 
 // The kernels of one model stay within the code budget: 40 KB with float weights, so that an
-// artifact spends 64 KB on everything that is not weights or tokenizer; 96 KB with i4 weights under
-// an i8 head, whose two linear kernels have a tile for each number of rows. Every norm and
-// activation is counted, though no model has them all.
+// artifact spends 64 KB on everything that is not weights or tokenizer. In floats every norm and
+// activation is counted, though no model has them all; with i4 weights under an i8 head, which are
+// two linear kernels, those of a Llama.
 TEST(CodeImage, StaysWithinItsBudget) {
   for (bool quantized : {false, true}) {
     std::vector<std::string> names;
@@ -133,6 +133,10 @@ TEST(CodeImage, StaysWithinItsBudget) {
                    (name.ends_with("_i8") || name.ends_with("_i4") || name.ends_with("quantize"));
       bool linear = name.starts_with("linear") || name.starts_with("embed");
       bool plain = name.starts_with("activation") || linear;
+      bool others = name.starts_with("layer_norm") ||
+                    (name.starts_with("activation") && !name.contains("silu"));
+      if (quantized && others)
+        continue;
       if (name.ends_with("f16") || (attention && name.ends_with("_i8")) ||
           (quantized ? !codes && plain : codes))
         continue;
@@ -140,7 +144,7 @@ TEST(CodeImage, StaysWithinItsBudget) {
     }
     for (const Target &target : x86Targets()) {
       size_t size = llvm::cantFail(generateCode(names, target)).bytes.size();
-      EXPECT_LE(size, (quantized ? 96u : 40u) << 10)
+      EXPECT_LE(size, (quantized ? 55u : 40u) << 10)
           << target.name << (quantized ? ", quantized" : "");
       EXPECT_GE(size, 4u << 10) << target.name;
     }
