@@ -60,14 +60,14 @@ llvm::Expected<WeightChoice> WeightChoice::parse(llvm::StringRef text) {
       return fail(quoted(item) + " of weights " + quoted(text) +
                   " names no matrix; write head=, embed= or a pattern of tensor names");
     Rule rule;
-    rule.text = key.str();
+    rule.text = std::make_unique<const std::string>(key.str());
     rule.format = *format;
     if (key == "head") {
       rule.use = MatrixUse::Head;
     } else if (key == "embed") {
       rule.use = MatrixUse::Table;
     } else {
-      auto pattern = llvm::GlobPattern::create(rule.text);
+      auto pattern = llvm::GlobPattern::create(*rule.text);
       if (!pattern)
         return fail(quoted(key) + " is no pattern of tensor names: " +
                     abridged(llvm::toString(pattern.takeError())));
@@ -96,6 +96,6 @@ std::vector<std::string> WeightChoice::unused() const {
   std::vector<std::string> texts;
   for (const Rule &rule : rules)
     if (!rule.used && rule.pattern)
-      texts.push_back(abridged(rule.text));
+      texts.push_back(abridged(*rule.text));
   return texts;
 }

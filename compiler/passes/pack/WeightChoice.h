@@ -7,6 +7,7 @@
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
 #include "llvm/Support/GlobPattern.h"
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -35,8 +36,8 @@ public:
 
 private:
   struct Rule {
-    std::string text;
-    std::optional<MatrixUse> use; // Table or Head; none: pattern
+    std::unique_ptr<const std::string> text; // apart: the pattern refers to its characters
+    std::optional<MatrixUse> use;            // Table or Head; none: pattern
     std::optional<llvm::GlobPattern> pattern;
     MatrixFormat format;
     bool used = false;

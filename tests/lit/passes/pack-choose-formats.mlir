@@ -2,6 +2,7 @@
 // RUN: coppice-opt %s --pack-choose-formats=weights=i4 | FileCheck %s --check-prefix=I4
 // RUN: coppice-opt %s --pack-choose-formats=weights=i4,head=f16,embed=bf16,*.v.weight=i8 | FileCheck %s --check-prefix=SOME
 // RUN: coppice-opt %s --pack-choose-formats=weights=*.weight=i4,*.q.*=stored | FileCheck %s --check-prefix=LAST
+// RUN: coppice-opt %s --pack-choose-formats=weights=0.q.weight=i4,0.k*=i8,0.v.weigh?=bf16,e*=f16 | FileCheck %s --check-prefix=LITERAL
 // RUN: coppice-opt %s --pack-choose-formats > %t.stored
 // RUN: coppice-opt %s | diff - %t.stored
 
@@ -26,6 +27,11 @@ pack.step @model {
   // LAST: pack.weight "embed" {{.*}}<16 by 4 by f32, rows>
   %pe = pack.weight "embed" %e : tensor<16x4xf32> -> !pack.weight<16 by 4 by f32, rows>
   // The last rule that fits counts.
+  // Patterns that begin with letters, short ones among them, side by side.
+  // LITERAL: pack.weight "embed" {{.*}}<16 by 4 by f16, rows>
+  // LITERAL: pack.weight "q" {{.*}}<4 by 4 by i4, panels>
+  // LITERAL: pack.weight "k" {{.*}}<4 by 4 by i8, panels>
+  // LITERAL: pack.weight "v" {{.*}}<4 by 4 by bf16, panels>
   // I4: %[[Q:.+]] = pack.weight "q" {{.*}}<4 by 4 by i4, panels>
   // LAST: %[[Q:.+]] = pack.weight "q" {{.*}}<4 by 4 by f32, panels>
   %pq = pack.weight "q" %qw : tensor<4x4xf32> -> !pack.weight<4 by 4 by f32, panels>
