@@ -11,7 +11,8 @@ def output : Separate<["-"], "o">, MetaVarName<"FILE">,
 defm plan : Value<"plan", "PLAN", "What to cut: a JSON file, described in docs/plan.md">;
 defm weights : Value<"weights", "FORMATS",
                      "Matrices as f32, f16, bf16, i8 or i4 (default: as the checkpoint stores them), "
-                     "then NAME=FORMAT for some: head, embed, or a pattern of tensor names">;
+                     "then NAME=FORMAT for some: head (a table tied to it too), embed, or a pattern "
+                     "of tensor names; the last that fits counts">;
 defm kv : Value<"kv", "FORMAT", "KV cache as f32 (default), bf16 or i8">;
 defm calibration : Value<"calibration", "STATS",
                          "Weigh the errors of i8 and i4 weights by a file of coppice calibrate">;
