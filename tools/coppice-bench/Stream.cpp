@@ -1,6 +1,7 @@
 // See Stream.h. The widest loads the machine has, several in flight, nothing done with the data but
 // a sum that cannot be left out.
 #include "tools/coppice-bench/Stream.h"
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <cstring>
@@ -39,10 +40,21 @@ double streamBytesPerSecond(size_t bytes, unsigned threads) {
     memory.assign(share * threads + 64, 1);
   uint8_t *base = memory.data() + (64 - reinterpret_cast<uintptr_t>(memory.data()) % 64) % 64;
   std::vector<uint64_t> sums(threads);
-  auto start = std::chrono::steady_clock::now();
+  // Threads are there before the time starts: starting one takes longer than to read a small file.
+  std::atomic<unsigned> waiting{0};
+  std::atomic<bool> go{false};
   std::vector<std::thread> others;
   for (unsigned t = 1; t < threads; ++t)
-    others.emplace_back([&, t] { sums[t] = readAll(base + t * share, share); });
+    others.emplace_back([&, t] {
+      ++waiting;
+      while (!go)
+        std::this_thread::yield();
+      sums[t] = readAll(base + t * share, share);
+    });
+  while (waiting + 1 < threads)
+    std::this_thread::yield();
+  auto start = std::chrono::steady_clock::now();
+  go = true;
   sums[0] = readAll(base, share);
   for (std::thread &other : others)
     other.join();
