@@ -101,7 +101,7 @@ multiply(lm::WeightOp weight, llvm::ArrayRef<double> input, const Checkpoint &ch
 static std::optional<llvm::SmallVector<mlir::Value, 2>> rowOperands(mlir::Operation *op) {
   using Operands = llvm::SmallVector<mlir::Value, 2>;
   return llvm::TypeSwitch<mlir::Operation *, std::optional<Operands>>(op)
-      .Case([](lm::WeightOp) { return Operands{}; })
+      .Case<lm::WeightOp, lm::SplatOp>([](auto) { return Operands{}; })
       .Case([](lm::LinearOp linear) {
         Operands operands{linear.getInput()};
         if (linear.getBias())
@@ -109,8 +109,26 @@ static std::optional<llvm::SmallVector<mlir::Value, 2>> rowOperands(mlir::Operat
         return operands;
       })
       .Case<lm::AddOp, lm::MulOp>([](auto op) { return Operands{op.getLhs(), op.getRhs()}; })
-      .Case<lm::ActivationOp, lm::SelectOp>([](auto op) { return Operands{op.getInput()}; })
+      .Case<lm::ActivationOp, lm::SelectOp, lm::SoftcapOp>(
+          [](auto op) { return Operands{op.getInput()}; })
+      .Case<lm::RmsNormOp, lm::LayerNormOp>([](auto op) { return Operands(op->getOperands()); })
       .Default([](mlir::Operation *) { return std::nullopt; });
+}
+
+/// `group` columns at a time: (x - mean) / sqrt(mean square + eps), the mean 0 unless centred.
+static std::vector<double> normalise(llvm::ArrayRef<double> row, size_t group, bool centred,
+                                     double eps) {
+  std::vector<double> result;
+  for (; !row.empty(); row = row.drop_front(group)) {
+    double mean = 0, squares = 0;
+    for (double x : row.take_front(group))
+      mean += centred ? x / double(group) : 0;
+    for (double x : row.take_front(group))
+      squares += (x - mean) * (x - mean) / double(group);
+    for (double x : row.take_front(group))
+      result.push_back((x - mean) / std::sqrt(squares + eps));
+  }
+  return result;
 }
 
 llvm::Error ConstantRows::compute(mlir::Value value) {
@@ -123,6 +141,9 @@ llvm::Error ConstantRows::compute(mlir::Value value) {
   };
   if (auto weight = llvm::dyn_cast<lm::WeightOp>(op))
     return store(readVector(weight, checkpoint));
+  if (auto splat = llvm::dyn_cast<lm::SplatOp>(op))
+    return store(
+        std::vector<double>(lm::rowWidth(splat.getType()), splat.getValue().convertToDouble()));
 
   // Everything below only reads `values`, and stores last: a store may move the others.
   const std::vector<double> &first = values.find(op->getOperand(0))->second;
@@ -143,6 +164,23 @@ llvm::Error ConstantRows::compute(mlir::Value value) {
   if (auto select = llvm::dyn_cast<lm::SelectOp>(op)) {
     for (int32_t i : select.getKept().getIndices())
       row.push_back(first[i]);
+  } else if (auto softcap = llvm::dyn_cast<lm::SoftcapOp>(op)) {
+    double cap = softcap.getCap().convertToDouble();
+    for (double x : first) // tanh y = 1 - 2 / (1 + e^(2y))
+      row.push_back(cap * (1 - 2 / (1 + exactExp(2 * x / cap))));
+  } else if (auto norm = llvm::dyn_cast<lm::RmsNormOp>(op)) {
+    const std::vector<double> &scale = values.find(norm.getScale())->second;
+    row = normalise(first, scale.size(), /*centred=*/false, norm.getEps().convertToDouble());
+    for (size_t i = 0; i < row.size(); ++i)
+      row[i] *= scale[i % scale.size()];
+  } else if (auto norm = llvm::dyn_cast<lm::LayerNormOp>(op)) {
+    row = normalise(first, first.size(), /*centred=*/true, norm.getEps().convertToDouble());
+    for (size_t i = 0; i < row.size(); ++i) {
+      if (norm.getScale())
+        row[i] *= values.find(norm.getScale())->second[i];
+      if (norm.getBias())
+        row[i] += values.find(norm.getBias())->second[i];
+    }
   } else if (auto activation = llvm::dyn_cast<lm::ActivationOp>(op)) {
     for (double x : first)
       row.push_back(activate(activation.getKind(), x));

@@ -42,6 +42,11 @@ struct Embed {
 struct Norm {
   enum : uint32_t { set, in, out, scale, bias, width, eps, zero, count };
 };
+// head_norm: rms_norm of each head alone, all by one scale [headDim]; out may equal in. [rows *
+// heads]
+struct HeadNorm {
+  enum : uint32_t { set, in, out, scale, heads, headDim, eps, count };
+};
 // quantize: out = in, quantized for zero point `zero`.                         [rows]
 struct Quantize {
   enum : uint32_t { set, in, out, width, zero, count };
@@ -83,6 +88,11 @@ struct Attention {
 // activation_*_quantize: out is quantized for zero point `zero` and equals neither.
 struct Activation {
   enum : uint32_t { set, in, other, out, width, zero, count };
+};
+// softcap: out = cap * tanh(in / cap); out may equal in. kNone for in and out is frame.logits, rows
+// `width` floats apart.                                                                 [rows]
+struct Softcap {
+  enum : uint32_t { set, in, out, width, cap, count };
 };
 // add: out = in + other + constant (weight, f32 row), either kNone; out may equal in or other. mul:
 // likewise out = in * other.                                                            [rows]

@@ -49,6 +49,8 @@ static const std::map<std::string, Emitter, std::less<>> &registry() {
       };
     }
     all["quantize"] = kernels::quantize;
+    all["head_norm"] = headNorm;
+    all["softcap"] = softcap;
     all["rope_table"] = ropeTable;
     all["rope"] = rope;
     const std::pair<const char *, KvFormat> caches[] = {

@@ -44,9 +44,9 @@ public:
       TypeSwitch<Operation *>(&op)
           .Case<pack::WeightOp, pack::ConstantOp>([&](auto typed) { weight(typed); })
           .Case<pack::EmbedOp, pack::NormOp, pack::QuantizeOp, pack::LinearOp, pack::RopeTableOp,
-                pack::RopeOp, pack::KvWriteOp, pack::AttentionOp, pack::ActivationOp, pack::AddOp,
-                pack::MulOp, pack::SelectOp, pack::MaskOp, pack::GatherOp>(
-              [&](auto typed) { stage(typed); })
+                pack::HeadNormOp, pack::SoftcapOp, pack::RopeOp, pack::KvWriteOp, pack::AttentionOp,
+                pack::ActivationOp, pack::AddOp, pack::MulOp, pack::SelectOp, pack::MaskOp,
+                pack::GatherOp>([&](auto typed) { stage(typed); })
           .Case([&](pack::ObserveOp op) { observe(op); })
           .Case(
               [&](pack::ReturnOp ret) { list.vocabulary = ret.getLogits().getType().getWidth(); });
@@ -176,6 +176,17 @@ private:
         {set(op), place(op.getInput()), place(op), weightAt(op.getWeight()), weightAt(op.getBias()),
          place(op.getResidual()), word(weight.getCols(), "a width"),
          word(weight.getRows(), "a width")});
+  }
+  void stage(pack::HeadNormOp op) {
+    uint32_t dim = word(op.getScale().getType().getCols(), "a head's width");
+    uint32_t heads = width(op) / dim;
+    add("head_norm", set(op), true, heads,
+        {set(op), place(op.getInput()), place(op), weightAt(op.getScale()), heads, dim,
+         bits(op.getEps())});
+  }
+  void stage(pack::SoftcapOp op) {
+    add("softcap", set(op), true, width(op) ? 1 : 0,
+        {set(op), place(op.getInput()), place(op), width(op), bits(op.getCap())});
   }
   void stage(pack::RopeTableOp op) {
     add("rope_table", set(op), true, 1,

@@ -52,7 +52,8 @@ static Value cloneExpression(OpBuilder &builder, Value constant, IRMapping &copi
 static bool isExpression(Value constant) {
   Operation *op = constant.getDefiningOp();
   return isa_and_nonnull<lm::WeightOp, lm::LinearOp, lm::AddOp, lm::MulOp, lm::ActivationOp,
-                         lm::SelectOp>(op) &&
+                         lm::SelectOp, lm::SplatOp, lm::SoftcapOp, lm::RmsNormOp, lm::LayerNormOp>(
+             op) &&
          llvm::all_of(op->getOperands(), isExpression);
 }
 

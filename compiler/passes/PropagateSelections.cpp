@@ -28,6 +28,7 @@ private:
   Value narrowLinear(lm::LinearOp linear);
   Value narrowMask(lm::MaskOp mask);
   Value narrowRope(lm::RopeOp rope);
+  Value narrowHeadNorm(lm::RmsNormOp norm);
   Value narrowAttention(lm::AttentionOp attention);
   Value select(Value value) { return selectColumns(builder, loc, value, kept); }
   Type resultType() {
@@ -79,6 +80,14 @@ Value Narrower::narrow(lm::IndexListAttr columns) {
       .Case([&](lm::LinearOp linear) { return narrowLinear(linear); })
       .Case([&](lm::MaskOp mask) { return narrowMask(mask); })
       .Case([&](lm::RopeOp rope) { return narrowRope(rope); })
+      .Case([&](lm::RmsNormOp norm) { return narrowHeadNorm(norm); })
+      .Case([&](lm::SplatOp splat) -> Value {
+        return builder.create<lm::SplatOp>(loc, resultType(), splat.getValueAttr());
+      })
+      .Case([&](lm::SoftcapOp softcap) -> Value {
+        Value input = select(softcap.getInput());
+        return builder.create<lm::SoftcapOp>(loc, resultType(), input, softcap.getCapAttr());
+      })
       .Case([&](lm::AttentionOp attention) { return narrowAttention(attention); })
       .Default([](Operation *) { return Value(); });
 }
@@ -122,7 +131,17 @@ Value Narrower::narrowRope(lm::RopeOp rope) {
     return {};
   Value input = select(rope.getInput());
   return builder.create<lm::RopeOp>(loc, resultType(), input, rope.getPositions(),
-                                    rope.getHeadDimAttr(), rope.getInvFreqAttr());
+                                    rope.getHeadDimAttr(), rope.getInvFreqAttr(),
+                                    rope.getMagnitudeAttr());
+}
+
+Value Narrower::narrowHeadNorm(lm::RmsNormOp norm) {
+  // A norm over the whole row wants every column; one over heads takes heads away.
+  if (!norm.getGroup() || !wholeHeads(kept, int32_t(*norm.getGroup())))
+    return {};
+  Value input = select(norm.getInput());
+  return builder.create<lm::RmsNormOp>(loc, resultType(), input, norm.getScale(),
+                                       norm.getGroupAttr(), norm.getEpsAttr());
 }
 
 Value Narrower::narrowAttention(lm::AttentionOp attention) {
@@ -136,7 +155,8 @@ Value Narrower::narrowAttention(lm::AttentionOp attention) {
   Value query = select(attention.getQuery());
   return builder.create<lm::AttentionOp>(
       loc, resultType(), query, attention.getKey(), attention.getValue(),
-      attention.getHeadDimAttr(), builder.getDenseI32ArrayAttr(kvMap), attention.getScaleAttr());
+      attention.getHeadDimAttr(), builder.getDenseI32ArrayAttr(kvMap), attention.getScaleAttr(),
+      attention.getWindowAttr(), attention.getSoftcapAttr());
 }
 
 void PropagateSelectionsPass::settle(Region &region) {

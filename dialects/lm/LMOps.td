@@ -76,21 +76,30 @@ def LM_LayerNormOp : LM_PureOp<"layer_norm", [AttrSizedOperandSegments]> {
   let summary = "(x - mean) / sqrt(variance + eps) * scale + bias, over each row";
   let description = [{The variance is the mean of squared deviations (no Bessel correction), as in
     Ba et al., arXiv 1607.06450.}];
-  let arguments = (ins LM_Rows:$input, Optional<LM_Row>:$scale, Optional<LM_Row>:$bias,
+  let arguments = (ins LM_AnyRows:$input, Optional<LM_Row>:$scale, Optional<LM_Row>:$bias,
                        F64Attr:$eps);
-  let results = (outs LM_Rows:$result);
+  let results = (outs LM_AnyRows:$result);
   let assemblyFormat = [{
     $input (`scale` $scale^ `:` type($scale))? (`bias` $bias^ `:` type($bias))? `eps` $eps attr-dict `:` type($input) `->` type($result)
   }];
 }
 
 def LM_RmsNormOp : LM_PureOp<"rms_norm"> {
-  let summary = "x / sqrt(mean(x^2) + eps) * scale, over each row";
-  let description = [{Zhang and Sennrich, arXiv 1910.07467, with eps inside the root.}];
-  let arguments = (ins LM_Rows:$input, LM_Row:$scale, F64Attr:$eps);
-  let results = (outs LM_Rows:$result);
+  let summary = "x / sqrt(mean(x^2) + eps) * scale, over each row or each group of its columns";
+  let description = [{
+    Zhang and Sennrich, arXiv 1910.07467, with eps inside the root. With `group` every run of so
+    many columns is normalised alone, by the one `scale` of a group: the norm that some models put
+    on each head of query and key.
+
+    ```mlir
+    %n = lm.rms_norm %q scale %s group 8 eps 1.0e-06 : tensor<?x24xf32>, tensor<8xf32> -> tensor<?x24xf32>
+    ```
+  }];
+  let arguments = (ins LM_AnyRows:$input, LM_Row:$scale, OptionalAttr<I32Attr>:$group,
+                       F64Attr:$eps);
+  let results = (outs LM_AnyRows:$result);
   let assemblyFormat = [{
-    $input `scale` $scale `eps` $eps attr-dict `:` type($input) `,` type($scale) `->` type($result)
+    $input `scale` $scale (`group` $group^)? `eps` $eps attr-dict `:` type($input) `,` type($scale) `->` type($result)
   }];
 }
 
@@ -130,7 +139,10 @@ def LM_ActivationOp : LM_PureOp<"activation"> {
 
 def LM_MulOp : LM_PureOp<"mul", [Commutative]> {
   let summary = "Element-wise product";
-  let description = [{Both are token rows, or both constant rows.}];
+  let description = [{
+    The result has token rows if either side has: every token's row is multiplied with a constant
+    row.
+  }];
   let arguments = (ins LM_AnyRows:$lhs, LM_AnyRows:$rhs);
   let results = (outs LM_AnyRows:$result);
   let assemblyFormat = [{ $lhs `,` $rhs attr-dict `:` type($lhs) `,` type($rhs) `->` type($result) }];
@@ -146,6 +158,30 @@ def LM_AddOp : LM_PureOp<"add"> {
   let assemblyFormat = [{ $lhs `,` $rhs attr-dict `:` type($lhs) `,` type($rhs) `->` type($result) }];
 }
 
+def LM_SoftcapOp : LM_PureOp<"softcap"> {
+  let summary = "cap * tanh(x / cap), element-wise";
+  let description = [{Keeps values within -cap to cap: Bello et al., arXiv 1611.09940, as Gemma 2
+    applies it to its logits.}];
+  let arguments = (ins LM_AnyRows:$input, F64Attr:$cap);
+  let results = (outs LM_AnyRows:$result);
+  let assemblyFormat = [{ $input `cap` $cap attr-dict `:` type($input) `->` type($result) }];
+}
+
+def LM_SplatOp : LM_PureOp<"splat"> {
+  let summary = "A constant row of one value";
+  let description = [{
+    What a model's description adds to or multiplies into its weights and rows, and no checkpoint
+    holds.
+
+    ```mlir
+    %one = lm.splat 1.0 : tensor<24xf32>
+    ```
+  }];
+  let arguments = (ins F64Attr:$value);
+  let results = (outs LM_Row:$result);
+  let assemblyFormat = [{ $value attr-dict `:` type($result) }];
+}
+
 //===----------------------------------------------------------------------===//
 // Attention
 //===----------------------------------------------------------------------===//
@@ -155,14 +191,15 @@ def LM_RopeOp : LM_PureOp<"rope"> {
   let description = [{
     Within each head of `head_dim` the pairs (i, i + R/2), i < R/2, R = 2 * size(inv_freq), are
     rotated by the angle position * inv_freq[i]; the rest of the head passes. The angle is the
-    float32 product, as Hugging Face computes it; its sine and cosine are exact to float32.
-    Su et al., arXiv 2104.09864, in the half-split form.
+    float32 product, as Hugging Face computes it; its sine and cosine are exact to float32, and
+    multiplied by `magnitude` (1 without it), the factor of YaRN (Peng et al., arXiv 2309.00071) and
+    LongRoPE (Ding et al., arXiv 2402.13753). Su et al., arXiv 2104.09864, in the half-split form.
   }];
   let arguments = (ins LM_Rows:$input, LM_Ids:$positions, I32Attr:$head_dim,
-                       DenseF32ArrayAttr:$inv_freq);
+                       DenseF32ArrayAttr:$inv_freq, OptionalAttr<F64Attr>:$magnitude);
   let results = (outs LM_Rows:$result);
   let assemblyFormat = [{
-    $input `at` $positions `head_dim` $head_dim `inv_freq` custom<ExactFloats>($inv_freq) attr-dict `:` type($input) `,` type($positions) `->` type($result)
+    $input `at` $positions `head_dim` $head_dim `inv_freq` custom<ExactFloats>($inv_freq) (`magnitude` $magnitude^)? attr-dict `:` type($input) `,` type($positions) `->` type($result)
   }];
 }
 
@@ -172,12 +209,22 @@ def LM_AttentionOp : LM_PureOp<"attention"> {
     Head h reads q[h], k[kv_map[h]] and v[kv_map[h]], each `head_dim` wide:
     softmax(scale * q k^T over tokens 0..t) v. The query has size(kv_map) heads; the number of KV
     heads is the width of `key` over `head_dim`. Heads may be none at all.
+
+    With `window` W a token at t sees the tokens above t - W only (Beltagy et al., arXiv 2004.05150).
+    With `softcap` C every scaled score s becomes C * tanh(s / C) before the softmax.
+
+    ```mlir
+    %o = lm.attention %q, %k, %v head_dim 8 kv_map [0, 0, 0] scale 0.5 window 16 softcap 50.0
+        : tensor<?x24xf32>, tensor<?x8xf32>, tensor<?x8xf32> -> tensor<?x24xf32>
+    ```
   }];
   let arguments = (ins LM_Rows:$query, LM_Rows:$key, LM_Rows:$value, I32Attr:$head_dim,
-                       DenseI32ArrayAttr:$kv_map, F64Attr:$scale);
+                       DenseI32ArrayAttr:$kv_map, F64Attr:$scale, OptionalAttr<I32Attr>:$window,
+                       OptionalAttr<F64Attr>:$softcap);
   let results = (outs LM_Rows:$result);
   let assemblyFormat = [{
-    $query `,` $key `,` $value `head_dim` $head_dim `kv_map` $kv_map `scale` $scale attr-dict
+    $query `,` $key `,` $value `head_dim` $head_dim `kv_map` $kv_map `scale` $scale
+    (`window` $window^)? (`softcap` $softcap^)? attr-dict
     `:` type($query) `,` type($key) `,` type($value) `->` type($result)
   }];
   let extraClassDeclaration = [{
@@ -195,7 +242,9 @@ def LM_BlockOp : LM_Op<"block", [SingleBlock, RecursiveMemoryEffects, Recursivel
   let description = [{
     The region computes the block from its one argument, the residual; its own norms are inside,
     the norm after the residual in post-norm models too. `skip` marks a block that a plan cuts:
-    its result is its input.
+    its result is its input. Where the blocks of a layer run side by side, the ffn block adds to the
+    attention block's result what it computes from that block's input, a value from outside of its
+    region.
 
     ```mlir
     %h1 = lm.block attention layer 0 (%x = %h0) : tensor<?x64xf32> {

@@ -166,14 +166,27 @@ LogicalResult LayerNormOp::verify() {
       (getScale() && failed(verifyVector(*this, "scale", getScale(), width))) ||
       (getBias() && failed(verifyVector(*this, "bias", getBias(), width))))
     return failure();
-  return verifyResult(*this, /*constant=*/false, width);
+  return verifyResult(*this, isConstantRow(getInput().getType()), width);
 }
 
 LogicalResult RmsNormOp::verify() {
   int64_t width = rowWidth(getInput().getType());
-  if (failed(verifyEps(*this, getEps())) || failed(verifyVector(*this, "scale", getScale(), width)))
+  if (failed(verifyEps(*this, getEps())))
     return failure();
-  return verifyResult(*this, /*constant=*/false, width);
+  if (std::optional<uint32_t> group = getGroup()) {
+    int64_t columns = int32_t(*group);
+    if (columns <= 0)
+      return emitOpError() << "group is " << columns << ", but must be at least 1";
+    if (width % columns)
+      return emitOpError() << "input has " << width << " columns, which is not a multiple of group "
+                           << columns;
+    if (rowWidth(getScale().getType()) != columns)
+      return emitOpError() << "scale has " << rowWidth(getScale().getType())
+                           << " values, but a group has " << columns;
+  } else if (failed(verifyVector(*this, "scale", getScale(), width))) {
+    return failure();
+  }
+  return verifyResult(*this, isConstantRow(getInput().getType()), width);
 }
 
 LogicalResult LinearOp::verify() {
@@ -191,27 +204,35 @@ LogicalResult ActivationOp::verify() {
   return verifyResult(*this, isConstantRow(getInput().getType()), rowWidth(getInput().getType()));
 }
 
-static LogicalResult verifySameWidth(Operation *op, Value lhs, Value rhs) {
-  if (rowWidth(lhs.getType()) != rowWidth(rhs.getType()))
-    return op->emitOpError() << "has " << rowWidth(lhs.getType()) << " columns on the left, but "
-                             << rowWidth(rhs.getType()) << " on the right";
+/// Of two rows, each of a constant or of tokens: a constant row if both are.
+template <typename Op> static LogicalResult verifyBinary(Op op) {
+  Type lhs = op.getLhs().getType(), rhs = op.getRhs().getType();
+  if (rowWidth(lhs) != rowWidth(rhs))
+    return op.emitOpError() << "has " << rowWidth(lhs) << " columns on the left, but "
+                            << rowWidth(rhs) << " on the right";
+  return verifyResult(op, isConstantRow(lhs) && isConstantRow(rhs), rowWidth(lhs));
+}
+
+LogicalResult MulOp::verify() { return verifyBinary(*this); }
+
+LogicalResult AddOp::verify() { return verifyBinary(*this); }
+
+static LogicalResult verifyCap(Operation *op, StringRef what, const APFloat &cap) {
+  if (!cap.isFinite() || cap.isNegative() || cap.isZero())
+    return op->emitOpError() << what << " is not a finite number above 0";
   return success();
 }
 
-LogicalResult MulOp::verify() {
-  bool constant = isConstantRow(getLhs().getType());
-  if (constant != isConstantRow(getRhs().getType()))
-    return emitOpError("multiplies a constant row with token rows; give two of one kind");
-  if (failed(verifySameWidth(*this, getLhs(), getRhs())))
+LogicalResult SoftcapOp::verify() {
+  if (failed(verifyCap(*this, "cap", getCap())))
     return failure();
-  return verifyResult(*this, constant, rowWidth(getLhs().getType()));
+  return verifyResult(*this, isConstantRow(getInput().getType()), rowWidth(getInput().getType()));
 }
 
-LogicalResult AddOp::verify() {
-  if (failed(verifySameWidth(*this, getLhs(), getRhs())))
-    return failure();
-  bool constant = isConstantRow(getLhs().getType()) && isConstantRow(getRhs().getType());
-  return verifyResult(*this, constant, rowWidth(getLhs().getType()));
+LogicalResult SplatOp::verify() {
+  if (!getValue().isFinite())
+    return emitOpError("value is not finite");
+  return verifyResult(*this, /*constant=*/true, rowWidth(getType()));
 }
 
 //===----------------------------------------------------------------------===//
@@ -239,6 +260,8 @@ LogicalResult RopeOp::verify() {
   for (float frequency : getInvFreq())
     if (!std::isfinite(frequency))
       return emitOpError("inv_freq has an entry that is not finite");
+  if (getMagnitude() && failed(verifyCap(*this, "magnitude", *getMagnitude())))
+    return failure();
   return verifyResult(*this, /*constant=*/false, width);
 }
 
@@ -265,6 +288,10 @@ LogicalResult AttentionOp::verify() {
                            << ", but there are " << getNumKvHeads();
   if (!getScale().isFinite())
     return emitOpError("scale is not finite");
+  if (getWindow() && int32_t(*getWindow()) <= 0)
+    return emitOpError() << "window is " << int32_t(*getWindow()) << ", but must be at least 1";
+  if (getSoftcap() && failed(verifyCap(*this, "softcap", *getSoftcap())))
+    return failure();
   return verifyResult(*this, /*constant=*/false, query);
 }
 

@@ -41,6 +41,12 @@ static LogicalResult isVector(Operation *op, Type weight, int64_t cols, bool int
   return success();
 }
 
+static LogicalResult positive(Operation *op, StringRef what, const APFloat &value) {
+  if (!value.isFinite() || value.isNegative() || value.isZero())
+    return op->emitOpError() << what << " is not a finite number above 0";
+  return success();
+}
+
 LogicalResult StepOp::verifyRegions() {
   if (getBody().front().empty() || !isa<ReturnOp>(getBody().front().back()))
     return emitOpError() << "must end in pack.return";
@@ -102,6 +108,15 @@ LogicalResult NormOp::verify() {
   return success();
 }
 
+LogicalResult HeadNormOp::verify() {
+  if (failed(sameBuffer(*this, getInput().getType(), getType(), "the input")))
+    return failure();
+  int64_t columns = getScale().getType().getCols();
+  if (columns == 0 || getType().getWidth() % columns)
+    return emitOpError() << "heads of " << columns << " do not divide " << getType();
+  return isVector(*this, getScale().getType(), columns, false, "the scale");
+}
+
 LogicalResult QuantizeOp::verify() {
   return sameOrQuantized(*this, getInput().getType(), getType());
 }
@@ -132,6 +147,8 @@ LogicalResult LinearOp::verify() {
 LogicalResult RopeTableOp::verify() {
   if (getType().getWidth() % 2)
     return emitOpError() << "holds a cosine and a sine for each pair, not " << getType();
+  if (getMagnitude() && failed(positive(*this, "magnitude", *getMagnitude())))
+    return failure();
   return isVector(*this, getInvFreq().getType(), getType().getWidth() / 2, false,
                   "the frequencies");
 }
@@ -184,6 +201,10 @@ LogicalResult AttentionOp::verify() {
   int64_t heads = getType().getWidth() / cache.getHeadDim();
   if (failed(isVector(*this, getKvMap().getType(), cache.getHeads() + 1 + heads, true, "the map")))
     return failure();
+  if (getWindow() && int32_t(*getWindow()) <= 0)
+    return emitOpError() << "has a window of " << int32_t(*getWindow()) << " tokens";
+  if (getSoftcap() && failed(positive(*this, "softcap", *getSoftcap())))
+    return failure();
   auto map = getKvMap().getDefiningOp<ConstantOp>();
   return map ? verifyKvMap(*this, map.getWords(), cache.getHeads(), heads) : success();
 }
@@ -208,6 +229,12 @@ template <typename Op> static LogicalResult verifyBinary(Op op) {
 }
 LogicalResult AddOp::verify() { return verifyBinary(*this); }
 LogicalResult MulOp::verify() { return verifyBinary(*this); }
+
+LogicalResult SoftcapOp::verify() {
+  if (failed(positive(*this, "cap", getCap())))
+    return failure();
+  return sameBuffer(*this, getInput().getType(), getType(), "the input");
+}
 
 LogicalResult SelectOp::verify() {
   if (failed(sameRows(*this, getInput().getType(), getType(), "the input")))

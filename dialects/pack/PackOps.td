@@ -78,6 +78,20 @@ def Pack_EmbedOp : Pack_Stage<"embed"> {
   }];
 }
 
+def Pack_HeadNormOp : Pack_Stage<"head_norm"> {
+  let summary = "RMS norm of each head of each row";
+  let description = [{
+    Each run of columns as wide as `scale` is normalised alone. The result may lie where the input
+    lies.
+  }];
+  let arguments = (ins Pack_BufferType:$input, Pack_WeightType:$scale, F32Attr:$eps,
+                       OptionalAttr<I64Attr>:$place);
+  let results = (outs Pack_BufferType:$result);
+  let assemblyFormat = [{
+    $input `scale` $scale `eps` $eps attr-dict `:` type($input) `,` type($scale) `->` type($result)
+  }];
+}
+
 def Pack_NormOp : Pack_Stage<"norm", [AttrSizedOperandSegments]> {
   let summary = "Layer norm or RMS norm of each row, quantized if the result is";
   let arguments = (ins Pack_NormKindAttr:$kind, Pack_BufferType:$input,
@@ -118,10 +132,13 @@ def Pack_LinearOp : Pack_Stage<"linear", [AttrSizedOperandSegments]> {
 }
 
 def Pack_RopeTableOp : Pack_Stage<"rope_table"> {
-  let summary = "Cosines, then sines, of each row's angles";
-  let arguments = (ins Pack_WeightType:$invFreq, OptionalAttr<I64Attr>:$place);
+  let summary = "Cosines, then sines, of each row's angles, times the magnitude";
+  let arguments = (ins Pack_WeightType:$invFreq, OptionalAttr<F32Attr>:$magnitude,
+                       OptionalAttr<I64Attr>:$place);
   let results = (outs Pack_BufferType:$result);
-  let assemblyFormat = "$invFreq attr-dict `:` type($invFreq) `->` type($result)";
+  let assemblyFormat = [{
+    $invFreq (`magnitude` $magnitude^)? attr-dict `:` type($invFreq) `->` type($result)
+  }];
 }
 
 def Pack_RopeOp : Pack_Stage<"rope"> {
@@ -151,13 +168,15 @@ def Pack_AttentionOp : Pack_Stage<"attention"> {
   let description = [{
     `kv_map` says which query heads read which KV head, so that each key and value is loaded once for
     all of them: for every KV head where its query heads begin in the list, then where the last ones
-    end, then the list, all heads in it once.
+    end, then the list, all heads in it once. `window` and `softcap` are lm.attention's.
   }];
   let arguments = (ins Pack_BufferType:$query, Pack_CacheType:$cache, Pack_WeightType:$kvMap,
-                       F32Attr:$scale, OptionalAttr<I64Attr>:$place);
+                       F32Attr:$scale, OptionalAttr<I32Attr>:$window,
+                       OptionalAttr<F32Attr>:$softcap, OptionalAttr<I64Attr>:$place);
   let results = (outs Pack_BufferType:$result);
   let assemblyFormat = [{
-    $query `over` $cache `kv_map` $kvMap `:` type($kvMap) `scale` $scale attr-dict
+    $query `over` $cache `kv_map` $kvMap `:` type($kvMap) `scale` $scale
+    (`window` $window^)? (`softcap` $softcap^)? attr-dict
     `:` type($query) `,` type($cache) `->` type($result)
   }];
 }
@@ -171,6 +190,14 @@ def Pack_ActivationOp : Pack_Stage<"activation"> {
   let assemblyFormat = [{
     $kind $input (`times` $other^ `:` type($other))? attr-dict `:` type($input) `->` type($result)
   }];
+}
+
+def Pack_SoftcapOp : Pack_Stage<"softcap"> {
+  let summary = "cap * tanh(x / cap), element-wise";
+  let description = [{The result may lie where the input lies.}];
+  let arguments = (ins Pack_BufferType:$input, F32Attr:$cap, OptionalAttr<I64Attr>:$place);
+  let results = (outs Pack_BufferType:$result);
+  let assemblyFormat = "$input `cap` $cap attr-dict `:` type($input) `->` type($result)";
 }
 
 class Pack_Binary<string mnemonic> : Pack_Stage<mnemonic, [AttrSizedOperandSegments]> {

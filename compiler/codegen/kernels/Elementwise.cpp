@@ -1,9 +1,10 @@
-// activation_*, quantized or not, add, mul: a row per item, whole vectors. Rows lie in the arena
-// padded to whole vectors, so the padding is computed along; only constants, which lie exact, have
-// a tail.
+// activation_*, quantized or not, softcap, add, mul: a row per item, whole vectors. Rows lie in the
+// arena padded to whole vectors, so the padding is computed along; only constants, which lie exact,
+// have a tail.
 #include "compiler/codegen/Math.h"
 #include "compiler/codegen/kernels/Kernels.h"
 #include "compiler/codegen/kernels/Quantize.h"
+#include "coppice/kernel_abi.h"
 
 using namespace coppice;
 using namespace mlir;
@@ -70,6 +71,33 @@ void kernels::binary(KernelBuilder &k, BinaryKind kind) {
       y = combine(
           y, optional(k, hasConstant, neutral, [&] { return k.loadWeightRow(constant, i, live); }));
       k.store(y, k.element(to, i, k.f32), 64);
+    });
+  });
+}
+
+void kernels::softcap(KernelBuilder &k) {
+  using A = args::Softcap;
+  Value width = k.arg(A::width), cap = k.broadcast(k.argFloat(A::cap));
+  // Rows of the caller's logits are not padded, and lie at any multiple of 4 bytes.
+  Value logits = k.load(k.ptr, k.at(k.frame, int64_t(offsetof(coppice_frame, logits))), 8);
+  auto rows = [&](unsigned word) {
+    return k.select(k.notNone(k.arg(word)), k.buffer(k.arg(word)), logits);
+  };
+  auto stride = [&](unsigned word) {
+    return k.select(k.notNone(k.arg(word)), k.rowBytes(width), k.mul(width, k.i64c(4)));
+  };
+  Value in = rows(A::in), out = rows(A::out);
+  Value inStride = stride(A::in), outStride = stride(A::out);
+  k.forRange(k.begin, k.end, 1, [&](Value row) {
+    Value from = k.at(in, k.mul(row, inStride)), to = k.at(out, k.mul(row, outStride));
+    k.forRowChunks(width, [&](Value i, Value live) {
+      Value x = k.loadWeightRow(from, i, live);
+      Value y = k.mul(cap, math::tanh(k, k.div(x, cap)));
+      Value at = k.element(to, i, k.f32);
+      if (live)
+        k.storeTail(y, at, live);
+      else
+        k.store(y, at);
     });
   });
 }

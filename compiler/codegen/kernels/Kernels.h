@@ -17,6 +17,8 @@ void quantizedEmbedRows(KernelBuilder &k, CodeType type);
 void quantizedEmbedPanel(KernelBuilder &k, CodeType type);
 void quantize(KernelBuilder &k);
 void norm(KernelBuilder &k, NormKind kind, bool quantized);
+void headNorm(KernelBuilder &k);
+void softcap(KernelBuilder &k);
 void ropeTable(KernelBuilder &k);
 void rope(KernelBuilder &k);
 void kvWrite(KernelBuilder &k, KvFormat format);

@@ -1,5 +1,5 @@
-// layer_norm and rms_norm, quantized or not, a row per item. Sums run in 16 partial lanes, element
-// i in lane i % 16, and end in a fixed tree.
+// layer_norm and rms_norm, quantized or not, a row per item, and head_norm, a head of a row per
+// item. Sums run in 16 partial lanes, element i in lane i % 16, and end in a fixed tree.
 #include "compiler/codegen/kernels/Kernels.h"
 #include "compiler/codegen/kernels/Quantize.h"
 
@@ -8,21 +8,28 @@ using namespace mlir;
 using Values = KernelBuilder::Values;
 
 namespace {
-/// The sum of term(x) over a row. Rows lie in the arena padded to whole vectors, so the last
-/// vector may be loaded whole; its dead lanes are kept out of the sum.
+/// The sum of accumulate(x, sum) over `width` values; load(i, live) gives 16 of them, of which
+/// `live` exist (null: all). Dead lanes are kept out of the sum.
+Value sumOver(KernelBuilder &k, Value width, llvm::function_ref<Value(Value i, Value live)> load,
+              llvm::function_ref<Value(Value x, Value sum)> accumulate) {
+  Value whole = k.sub(width, k.urem(width, kLanes));
+  Values sum = k.forRange(k.i64c(0), whole, kLanes, Values{k.f32c(0, kLanes)},
+                          [&](Value i, ValueRange carried) {
+                            return Values{accumulate(load(i, Value()), carried[0])};
+                          });
+  Value live = k.firstLanes(k.urem(width, kLanes));
+  sum = k.forRange(whole, width, kLanes, sum, [&](Value i, ValueRange carried) {
+    return Values{k.select(live, accumulate(load(i, live), carried[0]), carried[0])};
+  });
+  return k.sum16(sum[0]);
+}
+
+/// Over a row, which lies in the arena padded to whole vectors: the last one may be loaded whole.
 Value sumRow(KernelBuilder &k, Value row, Value width,
              llvm::function_ref<Value(Value x, Value sum)> accumulate) {
   Type lanes = k.lanesOf(k.f32, kLanes);
-  Value whole = k.sub(width, k.urem(width, kLanes));
-  auto load = [&](Value i) { return k.load(lanes, k.element(row, i, k.f32), 64); };
-  Values sum = k.forRange(
-      k.i64c(0), whole, kLanes, Values{k.f32c(0, kLanes)},
-      [&](Value i, ValueRange carried) { return Values{accumulate(load(i), carried[0])}; });
-  Value live = k.firstLanes(k.urem(width, kLanes));
-  sum = k.forRange(whole, width, kLanes, sum, [&](Value i, ValueRange carried) {
-    return Values{k.select(live, accumulate(load(i), carried[0]), carried[0])};
-  });
-  return k.sum16(sum[0]);
+  auto load = [&](Value i, Value) { return k.load(lanes, k.element(row, i, k.f32), 64); };
+  return sumOver(k, width, load, accumulate);
 }
 } // namespace
 
@@ -68,5 +75,33 @@ void kernels::norm(KernelBuilder &k, NormKind kind, bool quantized) {
         // Rows lie padded to whole vectors.
         k.store(normal(i, loadRowChunk(k, from, i, Value()), live), k.element(to, i, k.f32), 64);
       });
+  });
+}
+
+void kernels::headNorm(KernelBuilder &k) {
+  using A = args::HeadNorm;
+  Value heads = k.arg(A::heads), headDim = k.arg(A::headDim), eps = k.argFloat(A::eps);
+  Value in = k.buffer(k.arg(A::in)), out = k.buffer(k.arg(A::out));
+  Value scale = k.weights(k.arg(A::scale));
+  Value stride = k.rowBytes(k.mul(heads, headDim));
+  Value count = k.create<arith::SIToFPOp>(k.f32, headDim);
+  k.forRange(k.begin, k.end, 1, [&](Value item) {
+    Value row = k.create<arith::DivUIOp>(item, heads);
+    Value head = k.sub(item, k.mul(row, heads));
+    Value offset = k.add(k.mul(row, stride), k.mul(k.mul(head, headDim), k.i64c(4)));
+    Value from = k.at(in, offset), to = k.at(out, offset);
+    // The next head follows directly: neither may be read or written beyond its end.
+    auto load = [&](Value i, Value live) { return k.loadWeightRow(from, i, live); };
+    Value squares = sumOver(k, headDim, load, [&](Value x, Value sum) { return k.fma(x, x, sum); });
+    Value deviation = k.sqrt(k.add(k.div(squares, count), eps));
+    Value factor = k.broadcast(k.div(k.f32c(1), deviation));
+    k.forRowChunks(headDim, [&](Value i, Value live) {
+      Value y = k.mul(k.mul(load(i, live), factor), k.loadWeightRow(scale, i, live));
+      Value at = k.element(to, i, k.f32);
+      if (live)
+        k.storeTail(y, at, live);
+      else
+        k.store(y, at);
+    });
   });
 }

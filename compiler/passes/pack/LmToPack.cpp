@@ -141,7 +141,7 @@ private:
     return TypeSwitch<Operation *, LogicalResult>(&op)
         .Case<lm::EmbedOp, lm::LayerNormOp, lm::RmsNormOp, lm::LinearOp, lm::ActivationOp,
               lm::MulOp, lm::AddOp, lm::RopeOp, lm::AttentionOp, lm::SelectOp, lm::MaskOp,
-              lm::ObserveOp>([&](auto typed) {
+              lm::SoftcapOp, lm::ObserveOp>([&](auto typed) {
           RowSet set = setOf(typed.getResult());
           Value made = emit(typed, set);
           if (made)
@@ -169,6 +169,9 @@ private:
                                vector(op.getBias()), eps(op.getEps()), IntegerAttr());
   }
   Value emit(lm::RmsNormOp op, RowSet set) {
+    if (op.getGroup())
+      return stage<pack::HeadNormOp>(bufferType(op.getResult(), set), buffer(op.getInput(), set),
+                                     vector(op.getScale()), eps(op.getEps()), IntegerAttr());
     return stage<pack::NormOp>(bufferType(op.getResult(), set), kind(pack::NormKind::Rms),
                                buffer(op.getInput(), set), vector(op.getScale()), Value(),
                                eps(op.getEps()), IntegerAttr());
@@ -244,13 +247,14 @@ private:
 
   Value emit(lm::RopeOp op, RowSet set) {
     ArrayRef<float> frequencies = op.getInvFreq();
-    Value &slot = ropeTables[{op.getInvFreqAttr(), unsigned(set)}];
+    Value &slot = ropeTables[{op.getInvFreqAttr(), op.getMagnitudeAttr(), unsigned(set)}];
     if (!slot) {
       SmallVector<int32_t> words;
       for (float f : frequencies)
         words.push_back(llvm::bit_cast<int32_t>(f));
       auto type = pack::BufferType::get(b.getContext(), 2 * frequencies.size(), set);
-      slot = stage<pack::RopeTableOp>(type, table(words, false, "rope"), IntegerAttr());
+      FloatAttr magnitude = op.getMagnitude() ? eps(*op.getMagnitude()) : FloatAttr();
+      slot = stage<pack::RopeTableOp>(type, table(words, false, "rope"), magnitude, IntegerAttr());
       slot.getDefiningOp()->removeAttr(kPackLayer); // shared by the layers
     }
     return stage<pack::RopeOp>(bufferType(op.getResult(), set), buffer(op.getInput(), set), slot,
@@ -276,9 +280,15 @@ private:
                                            buffer(op.getValue(), RowSet::All), IntegerAttr());
     Value map = table(readers(op.getKvMap(), op.getNumKvHeads()), true, "kv_map");
     return stage<pack::AttentionOp>(bufferType(op.getResult(), set), buffer(op.getQuery(), set),
-                                    written, map, eps(op.getScale()), IntegerAttr());
+                                    written, map, eps(op.getScale()), op.getWindowAttr(),
+                                    op.getSoftcap() ? eps(*op.getSoftcap()) : FloatAttr(),
+                                    IntegerAttr());
   }
 
+  Value emit(lm::SoftcapOp op, RowSet set) {
+    return stage<pack::SoftcapOp>(bufferType(op.getResult(), set), buffer(op.getInput(), set),
+                                  eps(op.getCap()), IntegerAttr());
+  }
   Value emit(lm::SelectOp op, RowSet set) {
     return stage<pack::SelectOp>(bufferType(op.getResult(), set), buffer(op.getInput(), set),
                                  table(op.getKept().getIndices(), true, "select"), IntegerAttr());
@@ -303,7 +313,7 @@ private:
   llvm::DenseSet<Operation *> fused;
   llvm::DenseMap<Value, Value> buffers[2];
   llvm::DenseMap<std::pair<Value, unsigned>, Value> weights;
-  llvm::DenseMap<std::pair<Attribute, unsigned>, Value> ropeTables;
+  llvm::DenseMap<std::tuple<Attribute, Attribute, unsigned>, Value> ropeTables;
   IRMapping constants;
 };
 

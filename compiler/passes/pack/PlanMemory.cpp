@@ -47,8 +47,8 @@ SmallVector<Value> reusable(Operation *op) {
           return {};
         return {linear.getResidual()};
       })
-      .Case([](pack::RopeOp rope) -> SmallVector<Value> { return {rope.getInput()}; })
-      .Case([](pack::MaskOp mask) -> SmallVector<Value> { return {mask.getInput()}; })
+      .Case<pack::RopeOp, pack::MaskOp, pack::HeadNormOp, pack::SoftcapOp>(
+          [](auto stage) -> SmallVector<Value> { return {stage.getInput()}; })
       .Case<pack::ActivationOp, pack::AddOp, pack::MulOp>([](auto stage) -> SmallVector<Value> {
         if (stage.getOther())
           return {stage.getInput(), stage.getOther()};
@@ -71,8 +71,11 @@ struct PlanMemory : impl::PlanMemoryBase<PlanMemory> {
       for (Value operand : op.getOperands())
         lastUse[operand] = &op;
 
-    // The logits have no place: the linear that makes them writes where the caller wants them.
+    // The logits have no place: the linear that makes them writes where the caller wants them, and
+    // a cap on them stays there.
     Operation *head = cast<pack::ReturnOp>(body.getTerminator()).getLogits().getDefiningOp();
+    auto cap = dyn_cast<pack::SoftcapOp>(head);
+    Operation *uncapped = cap ? cap.getInput().getDefiningOp() : nullptr;
 
     Arena arena;
     llvm::DenseMap<Value, int64_t> places;
@@ -83,7 +86,8 @@ struct PlanMemory : impl::PlanMemoryBase<PlanMemory> {
           placeWeight(b, operand, weights);
       if (isa<pack::ObserveOp>(op))
         release(op, lastUse, places, arena); // what it marks may end here
-      if (op.getNumResults() == 0 || isa<pack::WeightOp, pack::ConstantOp>(op) || &op == head)
+      if (op.getNumResults() == 0 || isa<pack::WeightOp, pack::ConstantOp>(op) || &op == head ||
+          &op == uncapped)
         continue;
       if (auto cache = dyn_cast<pack::CacheType>(op.getResult(0).getType())) {
         op.setAttr("place", b.getI64IntegerAttr(kv));

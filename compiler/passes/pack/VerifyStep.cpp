@@ -24,10 +24,14 @@ struct VerifyStep : impl::VerifyStepBase<VerifyStep> {
       if (isa<func::FuncOp>(op))
         return op.emitError("is still a function beside the step: run lm-to-pack before");
     auto ret = cast<pack::ReturnOp>((*steps.begin()).getBody().front().getTerminator());
-    auto head = ret.getLogits().getDefiningOp<pack::LinearOp>();
+    Value logits = ret.getLogits();
+    if (auto cap = logits.getDefiningOp<pack::SoftcapOp>(); cap && logits.hasOneUse())
+      logits = cap.getInput();
+    auto head = logits.getDefiningOp<pack::LinearOp>();
     if (!head || !head.getResult().hasOneUse() || head.getResidual())
-      return ret.emitOpError("must return the result of a linear without residual that nothing "
-                             "else reads: its kernel writes the logits for the caller");
+      return ret.emitOpError("must return the result of a linear without residual, perhaps capped, "
+                             "that nothing else reads: its kernel writes the logits for the "
+                             "caller");
     return success();
   }
 };

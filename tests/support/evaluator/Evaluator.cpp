@@ -124,8 +124,13 @@ llvm::Error Evaluator::evaluateOp(Operation &op) {
             return linear(value(op.getInput()), value(op.getWeight()), optional(op.getBias()));
           })
           .Case([&](lm::ActivationOp op) { return activation(op.getKind(), value(op.getInput())); })
-          .Case([&](lm::MulOp op) {
-            return Matrix(value(op.getLhs()).cwiseProduct(value(op.getRhs())));
+          .Case([&](lm::MulOp op) { return mul(value(op.getLhs()), value(op.getRhs())); })
+          .Case([&](lm::SoftcapOp op) {
+            return softcap(value(op.getInput()), op.getCap().convertToDouble());
+          })
+          .Case([&](lm::SplatOp op) {
+            return Matrix(
+                Matrix::Constant(1, lm::rowWidth(op.getType()), op.getValue().convertToDouble()));
           })
           .Case([&](lm::AddOp op) { return add(value(op.getLhs()), value(op.getRhs())); })
           .Case([&](lm::RopeOp op) {

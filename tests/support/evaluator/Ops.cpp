@@ -23,13 +23,16 @@ Matrix layerNorm(const Matrix &input, const Matrix *scale, const Matrix *bias, d
 
 Matrix rmsNorm(const Matrix &input, const Matrix &scale, double eps) {
   Matrix result = input;
-  for (Eigen::Index t = 0; t < input.rows(); ++t) {
-    double squares = 0;
-    for (Eigen::Index i = 0; i < input.cols(); ++i)
-      squares += input(t, i) * input(t, i);
-    for (Eigen::Index i = 0; i < input.cols(); ++i)
-      result(t, i) = input(t, i) / std::sqrt(squares / double(input.cols()) + eps) * scale(0, i);
-  }
+  Eigen::Index group = scale.cols();
+  for (Eigen::Index t = 0; t < input.rows(); ++t)
+    for (Eigen::Index begin = 0; begin < input.cols(); begin += group) {
+      double squares = 0;
+      for (Eigen::Index i = 0; i < group; ++i)
+        squares += input(t, begin + i) * input(t, begin + i);
+      for (Eigen::Index i = 0; i < group; ++i)
+        result(t, begin + i) =
+            input(t, begin + i) / std::sqrt(squares / double(group) + eps) * scale(0, i);
+    }
   return result;
 }
 
@@ -74,6 +77,23 @@ Matrix add(const Matrix &lhs, const Matrix &rhs) {
     for (Eigen::Index i = 0; i < rows.cols(); ++i)
       result(t, i) += other(other.rows() == 1 ? 0 : t, i);
   return result;
+}
+
+Matrix mul(const Matrix &lhs, const Matrix &rhs) {
+  const Matrix &rows = lhs.rows() >= rhs.rows() ? lhs : rhs;
+  const Matrix &other = lhs.rows() >= rhs.rows() ? rhs : lhs;
+  Matrix result = rows;
+  for (Eigen::Index t = 0; t < rows.rows(); ++t)
+    for (Eigen::Index i = 0; i < rows.cols(); ++i)
+      result(t, i) *= other(other.rows() == 1 ? 0 : t, i);
+  return result;
+}
+
+Matrix softcap(Matrix input, double cap) {
+  for (Eigen::Index t = 0; t < input.rows(); ++t)
+    for (Eigen::Index i = 0; i < input.cols(); ++i)
+      input(t, i) = cap * std::tanh(input(t, i) / cap);
+  return input;
 }
 
 Matrix rope(Matrix input, const Matrix &positions, int64_t headDim,

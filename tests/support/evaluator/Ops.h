@@ -10,6 +10,8 @@ Matrix linear(const Matrix &input, const Matrix &weight, const Matrix *bias);
 Matrix activation(lm::ActivationKind kind, Matrix input);
 /// One row against many is added (or multiplied) to each.
 Matrix add(const Matrix &lhs, const Matrix &rhs);
+Matrix mul(const Matrix &lhs, const Matrix &rhs);
+Matrix softcap(Matrix input, double cap);
 /// `positions` is a column. The angle is the float32 product, as the op says.
 Matrix rope(Matrix input, const Matrix &positions, int64_t headDim,
             llvm::ArrayRef<float> frequencies);
