@@ -1,23 +1,36 @@
-"""Write the tiny random checkpoints (tests/models) and their golden logits (beside this file).
+"""Write tiny random checkpoints (tests/models) and their golden logits (beside this file).
 
 Every parameter is random, biases and norms too: their usual initialisation, 0 and 1, would hide
-errors. Widths are awkward on purpose (odd vocabulary and FFN, heads of 6, 8 and 10). The logits come from
-Hugging Face transformers in float32, dense and under each plan (masked_reference.py).
-Pinned versions: requirements.txt. Run: VENV/bin/python tests/golden/models/make_tiny.py
+errors. Widths are awkward on purpose (odd vocabulary and FFN, heads of 6, 8 and 10). The logits come
+from Hugging Face transformers in float32, dense and under each plan (masked_reference.py).
+
+Run: VENV/bin/python tests/golden/models/make_tiny.py GROUP [CASE ...], one group after another:
+  opt-llama   the cases of this file, made with requirements.txt
+  gpt         gpt_cases.py: GPT-2, GPT-NeoX, Falcon, Phi, Phi-3
+  llama-like  llama_like_cases.py: Mistral, Qwen2, Qwen3, StarCoder2, Gemma 1-3, Llama of many widths
+  experts     expert_cases.py: Mixtral and Qwen3-MoE
+The last three are made with requirements-families.txt: the first pair does not know all of them.
+Every case has a seed of its own, so that one can be made again alone.
 """
 
+import importlib
 import os
 import shutil
+import sys
+import zlib
 
 import numpy as np
 import torch
+from safetensors.torch import load_file
 from transformers import LlamaConfig, LlamaForCausalLM, OPTConfig, OPTForCausalLM
 
+from cases import COMMON, Case
 from masked_reference import logits_of, write_golden, write_plan
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 MODELS = os.path.join(HERE, "..", "..", "models")
-COMMON = {"attn_implementation": "eager"}
+GROUPS = {"opt-llama": "make_tiny", "gpt": "gpt_cases", "llama-like": "llama_like_cases",
+          "experts": "expert_cases"}
 
 
 def opt_pre():
@@ -99,53 +112,76 @@ LINEAR_PLANS = {
     "plan-c": [{"layer": 0, "heads": ["0-2"]}, {"layer": 1, "neurons": ["0-30"], "heads": [1]}],
 }
 
-# name: (builder, plans, tokens of the dense golden, stored type, largest shard)
 CASES = {
-    "opt-pre": (opt_pre, OPT_PLANS, 40, torch.float32, "5GB"),
-    "opt-post": (opt_post, OPT_PLANS, 40, torch.float32, "24KB"),
-    "llama-gqa": (llama_gqa, GQA_PLANS, 40, torch.float32, "5GB"),
-    "llama-rope3": (llama_rope3, ROPE3_PLANS, 1200, torch.float32, "5GB"),
-    "llama-linear": (llama_linear, LINEAR_PLANS, 200, torch.bfloat16, "5GB"),
+    "opt-pre": Case(opt_pre, OPT_PLANS, seed=1000, tokens=40, planned=40),
+    "opt-post": Case(opt_post, OPT_PLANS, seed=1001, tokens=40, planned=40, shard="24KB"),
+    "llama-gqa": Case(llama_gqa, GQA_PLANS, seed=1002, tokens=40, planned=40),
+    "llama-rope3": Case(llama_rope3, ROPE3_PLANS, seed=1003, tokens=1200, planned=40),
+    "llama-linear": Case(llama_linear, LINEAR_PLANS, seed=1004, tokens=200, planned=40,
+                         stored=torch.bfloat16),
 }
 
 
 def randomise(model, generator):
+    """All parameters, at sizes that keep a deep model's values near one."""
+    owner = {id(value): module for module in model.modules()
+             for value in module.parameters(recurse=False)}
     for name, value in model.named_parameters():
         noise = torch.randn(value.shape, generator=generator)
+        kind = type(owner[id(value)]).__name__
         if value.ndim == 2:
-            embedding = "embed" in name
-            value.data = noise * (0.8 if embedding else 1.3 * value.shape[1] ** -0.5)
+            inputs = value.shape[0] if kind == "Conv1D" else value.shape[1]
+            value.data = noise * (0.8 if kind == "Embedding" or "embed" in name
+                                  else 1.3 * inputs ** -0.5)
         elif name.endswith("bias"):
             value.data = noise * 0.3
         else:
-            value.data = 1 + 0.3 * noise
+            # Gemma's norms multiply by one more than their weight.
+            value.data = (0 if kind.startswith("Gemma") else 1) + 0.3 * noise
 
 
-def make(seed, name):
-    build, plans, count, stored, shard = CASES[name]
+def read_back(case, model, folder):
+    """The model from its files, in float32: a cast in place would round the RoPE frequencies too."""
+    if not case.tweak:
+        return type(model).from_pretrained(folder, torch_dtype=torch.float32, **COMMON).eval()
+    model = case.build().eval()
+    case.tweak(model)
+    model.load_state_dict(load_file(os.path.join(folder, "model.safetensors")))
+    return model
+
+
+def make(name, case):
+    seed = zlib.crc32(name.encode()) if case.seed is None else case.seed
     generator = torch.Generator().manual_seed(seed)
-    model = build().eval()
+    model = case.build().eval()
+    if case.tweak:
+        case.tweak(model)
     randomise(model, generator)
-    model.to(stored)
+    if case.after_random:
+        case.after_random(model, generator)
+    model.to(case.stored)
     folder = os.path.join(MODELS, name)
     shutil.rmtree(folder, ignore_errors=True)
-    model.save_pretrained(folder, max_shard_size=shard, safe_serialization=True)
+    model.save_pretrained(folder, max_shard_size=case.shard, safe_serialization=True)
     os.remove(os.path.join(folder, "generation_config.json"))
-    # The golden logits are those of the weights as stored, read back: a cast in place would round
-    # the RoPE frequencies too.
-    model = type(model).from_pretrained(folder, torch_dtype=torch.float32, **COMMON).eval()
+    if case.after_save:
+        case.after_save(folder)
+    model = read_back(case, model, folder)
 
     golden = os.path.join(HERE, name)
-    os.makedirs(golden, exist_ok=True)
-    vocabulary = model.config.vocab_size
-    tokens = torch.randint(0, vocabulary, (count,), generator=generator).tolist()
+    shutil.rmtree(golden, ignore_errors=True)
+    os.makedirs(golden)
+    tokens = torch.randint(0, model.config.vocab_size, (case.tokens,), generator=generator).tolist()
     dense = logits_of(model, tokens)
     write_golden(os.path.join(golden, "dense.safetensors"), tokens, dense)
-    tokens = tokens[:40]
-    for plan_name, remove in plans.items():
+    for other, count in case.prefixes.items():
+        write_golden(os.path.join(golden, other + ".safetensors"), tokens[:count],
+                     logits_of(model, tokens[:count]))
+    tokens = tokens[:case.planned]
+    for plan_name, remove in case.plans.items():
         plan = {"version": 1, "model_type": model.config.model_type, "remove": remove}
         logits = logits_of(model, tokens, plan)
-        moved = np.abs(logits - dense[:40]).max()
+        moved = np.abs(logits - dense[:case.planned]).max()
         # A plan that hardly moves the logits would prove nothing.
         assert moved > 0.5, f"{name} {plan_name}: moves the logits by {moved} only"
         print(f"{name} {plan_name}: moved {moved:.2f}, largest {np.abs(logits).max():.2f}")
@@ -153,7 +189,14 @@ def make(seed, name):
         write_golden(os.path.join(golden, plan_name + ".safetensors"), tokens, logits)
 
 
-if __name__ == "__main__":
+def main(group, *names):
+    cases = CASES if group == "opt-llama" else importlib.import_module(GROUPS[group]).CASES
     torch.set_num_threads(1)
-    for number, case in enumerate(CASES):
-        make(1000 + number, case)
+    for name in names or cases:
+        make(name, cases[name])
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 2 or sys.argv[1] not in GROUPS:
+        sys.exit(__doc__)
+    main(*sys.argv[1:])
