@@ -37,6 +37,11 @@ bool ConfigReader::has(llvm::StringRef name) const {
   return value && value->kind() != llvm::json::Value::Null;
 }
 
+bool ConfigReader::isNull(llvm::StringRef name) const {
+  const llvm::json::Value *value = fields.get(name);
+  return value && value->kind() == llvm::json::Value::Null;
+}
+
 void ConfigReader::fail(llvm::StringRef name, const llvm::Twine &what) {
   if (!error->empty())
     return;

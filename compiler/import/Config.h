@@ -13,10 +13,12 @@
 
 namespace coppice {
 
-/// A size together with the config fields that say it, for errors about tensors that disagree.
+/// A size together with what says it, for errors about tensors that disagree: config fields, or
+/// another tensor.
 struct Dim {
   int64_t size;
   std::string field;
+  bool ofTensor = false;
 };
 
 /// Reads the fields of one JSON object. Getters never fail on the spot: the first error is kept,
@@ -60,6 +62,8 @@ public:
   std::unique_ptr<ConfigReader> object(llvm::StringRef name);
 
   bool has(llvm::StringRef name) const;
+  /// There and null: not always what the library assumes without the field.
+  bool isNull(llvm::StringRef name) const;
   /// Records that `name`, with its value quoted, `what`.
   void fail(llvm::StringRef name, const llvm::Twine &what);
   /// Records that `name`, which is absent or null, is needed; `more` ends the sentence.

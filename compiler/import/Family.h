@@ -16,7 +16,7 @@ struct Family {
   llvm::Error (*build)(ConfigReader &config, GraphBuilder &graph, ImportedModel &model);
 };
 
-extern const Family optFamily, llamaFamily;
+extern const Family llamaFamily, mistralFamily, optFamily;
 
 /// All families.
 llvm::ArrayRef<const Family *> families();

@@ -1,9 +1,6 @@
 // The words of a model's description. Types follow from the operands, so that a family file says
 // nothing twice.
 #include "compiler/import/GraphBuilder.h"
-#include "llvm/ADT/STLExtras.h"
-#include "llvm/ADT/StringExtras.h"
-#include "llvm/Support/Path.h"
 #include <cmath>
 
 using namespace mlir;
@@ -15,37 +12,15 @@ RankedTensorType idsType(MLIRContext *context) {
   return RankedTensorType::get({ShapedType::kDynamic}, IntegerType::get(context, 32));
 }
 
-Type elementType(MLIRContext *context, DType dtype) {
-  switch (dtype) {
-  case DType::F32:
-    return Float32Type::get(context);
-  case DType::F16:
-    return Float16Type::get(context);
-  case DType::BF16:
-    return BFloat16Type::get(context);
-  }
-  llvm_unreachable("all dtypes are mapped above");
-}
-
-std::string spellShape(llvm::ArrayRef<int64_t> shape) {
-  std::string text = "[";
-  for (int64_t extent : shape)
-    text += (text.size() > 1 ? ", " : "") + std::to_string(extent);
-  return text + "]";
-}
-
-/// "[512, 64] (vocab_size, hidden_size)"
-std::string spellDims(llvm::ArrayRef<Dim> dims) {
-  llvm::SmallVector<int64_t> sizes;
-  std::string fields;
-  for (const Dim &dim : dims) {
-    sizes.push_back(dim.size);
-    fields += (fields.empty() ? "" : ", ") + dim.field;
-  }
-  return spellShape(sizes) + " (" + fields + ")";
-}
-
 } // namespace
+
+std::vector<int32_t> runs(int64_t start, int64_t length, int64_t stride, int64_t count) {
+  std::vector<int32_t> numbers;
+  for (int64_t run = 0; run < count; ++run)
+    for (int64_t i = 0; i < length; ++i)
+      numbers.push_back(int32_t(start + run * stride + i));
+  return numbers;
+}
 
 GraphBuilder::GraphBuilder(MLIRContext &context, const Checkpoint *checkpoint,
                            llvm::StringRef modelType, llvm::StringRef configPath)
@@ -69,71 +44,6 @@ void GraphBuilder::fail(const llvm::Twine &what) {
     error = what.str();
 }
 
-void GraphBuilder::choosePrefix(llvm::ArrayRef<llvm::StringRef> candidates, llvm::StringRef probe) {
-  const llvm::StringRef *chosen = llvm::find_if(candidates, [&](llvm::StringRef candidate) {
-    return checkpoint && checkpoint->find((candidate + probe).str());
-  });
-  if (chosen == candidates.end())
-    chosen = candidates.begin();
-  prefix = chosen->str();
-  for (const llvm::StringRef &candidate : candidates)
-    if (&candidate != chosen)
-      otherPrefixes.push_back(candidate.str());
-}
-
-Type GraphBuilder::checkTensor(llvm::StringRef name, llvm::ArrayRef<Dim> shape) {
-  MLIRContext *context = builder.getContext();
-  if (!checkpoint)
-    return Float32Type::get(context);
-  const TensorInfo *tensor = checkpoint->find(name);
-  if (!tensor) {
-    for (const UnusableTensor &other : checkpoint->unusable()) {
-      if (other.name == name) {
-        fail(other.file + ": tensor \"" + name + "\" has dtype " + other.dtype +
-             "; only F32, F16 and BF16 weights are supported");
-        return Float32Type::get(context);
-      }
-    }
-    // A checkpoint without tensors has no file to name; its folder is the config's.
-    llvm::StringRef file = checkpoint->tensors().empty() ? llvm::sys::path::parent_path(configPath)
-                                                         : checkpoint->tensors().front().file;
-    fail(file + ": tensor \"" + name + "\" is missing; the " + modelType + " model that " +
-         configPath + " describes has it, with shape " + spellDims(shape));
-    return Float32Type::get(context);
-  }
-  bool agrees = llvm::equal(tensor->shape, shape,
-                            [](int64_t extent, const Dim &dim) { return extent == dim.size; });
-  if (!agrees)
-    fail(tensor->file + ": tensor \"" + name + "\" has shape " + spellShape(tensor->shape) +
-         ", and " + configPath + " makes it " + spellDims(shape));
-  return elementType(context, tensor->dtype);
-}
-
-Value GraphBuilder::absoluteWeight(llvm::StringRef name, llvm::ArrayRef<Dim> shape) {
-  llvm::SmallVector<int64_t> sizes;
-  for (const Dim &dim : shape)
-    sizes.push_back(dim.size);
-  Location loc = NameLoc::get(builder.getStringAttr(name));
-  auto type = RankedTensorType::get(sizes, checkTensor(name, shape));
-  if (used.insert(name).second)
-    declarations.create<lm::TensorOp>(loc, name, builder.getStringAttr("private"), type);
-  return builder.create<lm::WeightOp>(loc, type, name, lm::IndexListAttr(), lm::IndexListAttr());
-}
-
-Value GraphBuilder::weight(const llvm::Twine &name, llvm::ArrayRef<Dim> shape) {
-  return absoluteWeight((prefix + name).str(), shape);
-}
-
-Value GraphBuilder::head(bool tied, const llvm::Twine &embed, llvm::ArrayRef<Dim> shape) {
-  constexpr llvm::StringLiteral name = "lm_head.weight";
-  if (!tied)
-    return absoluteWeight(name, shape);
-  // Some files hold a copy beside the embedding, which is not read. One of another shape is none.
-  if (checkpoint && checkpoint->find(name))
-    checkTensor(name, shape);
-  return weight(embed + ".weight", shape);
-}
-
 //===----------------------------------------------------------------------===//
 // Ops
 //===----------------------------------------------------------------------===//
@@ -143,20 +53,26 @@ Value GraphBuilder::embed(Value ids, Value table, int32_t offset) {
   return builder.create<lm::EmbedOp>(table.getLoc(), type, ids, table, offset);
 }
 
-Value GraphBuilder::linear(Value x, Value matrix) {
+Value GraphBuilder::linear(Value x, Value matrix, Value bias) {
   int64_t rows = cast<RankedTensorType>(matrix.getType()).getDimSize(0);
-  return builder.create<lm::LinearOp>(matrix.getLoc(),
-                                      lm::tokenRowsType(builder.getContext(), rows), x, matrix,
-                                      /*bias=*/Value());
+  return builder.create<lm::LinearOp>(
+      matrix.getLoc(), lm::tokenRowsType(builder.getContext(), rows), x, matrix, bias);
 }
 
 Value GraphBuilder::linear(Value x, const llvm::Twine &name, const Dim &out, const Dim &in,
                            bool bias) {
-  std::string base = name.str();
-  Value matrix = weight(base + ".weight", {out, in});
-  Value row = bias ? weight(base + ".bias", {out}) : Value();
-  return builder.create<lm::LinearOp>(
-      matrix.getLoc(), lm::tokenRowsType(builder.getContext(), out.size), x, matrix, row);
+  return linear(x, name, out, in, LinearForm{bias});
+}
+
+Value GraphBuilder::linear(Value x, const llvm::Twine &name, const Dim &out, const Dim &in,
+                           const LinearForm &form) {
+  std::string base = prefix + name.str();
+  llvm::SmallVector<Dim, 2> shape = {out, in};
+  if (form.transposed)
+    std::swap(shape[0], shape[1]);
+  Value matrix = declare(base + ".weight", shape, form.transposed, form.rows);
+  Value row = form.bias ? declare(base + ".bias", {out}, false, form.rows) : Value();
+  return linear(x, matrix, row);
 }
 
 Value GraphBuilder::layerNorm(Value x, const llvm::Twine &name, const Dim &width, bool affine,
@@ -170,7 +86,15 @@ Value GraphBuilder::layerNorm(Value x, const llvm::Twine &name, const Dim &width
 
 Value GraphBuilder::rmsNorm(Value x, const llvm::Twine &name, const Dim &width, double eps) {
   Value scale = weight(name + ".weight", {width});
-  return builder.create<lm::RmsNormOp>(scale.getLoc(), x.getType(), x, scale, llvm::APFloat(eps));
+  return builder.create<lm::RmsNormOp>(scale.getLoc(), x.getType(), x, scale, IntegerAttr(),
+                                       builder.getF64FloatAttr(eps));
+}
+
+Value GraphBuilder::headNorm(Value x, const llvm::Twine &name, int64_t headDim, double eps) {
+  Value scale = weight(name + ".weight", {{headDim, "head_dim"}});
+  return builder.create<lm::RmsNormOp>(scale.getLoc(), x.getType(), x, scale,
+                                       builder.getI32IntegerAttr(headDim),
+                                       builder.getF64FloatAttr(eps));
 }
 
 Value GraphBuilder::activation(lm::ActivationKind kind, Value x) {
@@ -185,19 +109,29 @@ Value GraphBuilder::mul(Value a, Value b) {
   return builder.create<lm::MulOp>(b.getLoc(), a.getType(), a, b);
 }
 
-Value GraphBuilder::rope(Value x, int64_t headDim, llvm::ArrayRef<float> inverseFrequencies) {
-  return builder.create<lm::RopeOp>(x.getLoc(), x.getType(), x, positions(), headDim,
-                                    inverseFrequencies);
+/// The attribute of a number, and none where it is the usual one.
+FloatAttr GraphBuilder::unless(double value, double usual) {
+  return value == usual ? FloatAttr() : builder.getF64FloatAttr(value);
 }
 
-Value GraphBuilder::attention(Value q, Value k, Value v, int64_t headDim) {
+Value GraphBuilder::rope(Value x, int64_t headDim, const Rotation &rotation) {
+  return builder.create<lm::RopeOp>(x.getLoc(), x.getType(), x, positions(), headDim,
+                                    rotation.inverseFrequencies,
+                                    unless(rotation.magnitude, /*usual=*/1));
+}
+
+Value GraphBuilder::attention(Value q, Value k, Value v, int64_t headDim,
+                              const AttentionForm &form) {
   int64_t heads = lm::rowWidth(q.getType()) / headDim;
   int64_t kvHeads = lm::rowWidth(k.getType()) / headDim;
   llvm::SmallVector<int32_t> kvMap;
   for (int64_t head = 0; head < heads; ++head)
     kvMap.push_back(head / (heads / kvHeads));
+  double scale = form.scale.value_or(1 / std::sqrt(double(headDim)));
+  IntegerAttr window = form.window ? builder.getI32IntegerAttr(form.window) : IntegerAttr();
   return builder.create<lm::AttentionOp>(q.getLoc(), q.getType(), q, k, v, headDim, kvMap,
-                                         llvm::APFloat(1 / std::sqrt(double(headDim))));
+                                         llvm::APFloat(scale), window,
+                                         unless(form.softcap, /*usual=*/0));
 }
 
 Value GraphBuilder::block(lm::BlockKind kind, int32_t layer, Value x,
@@ -214,60 +148,6 @@ Value GraphBuilder::block(lm::BlockKind kind, int32_t layer, Value x,
 //===----------------------------------------------------------------------===//
 // The end
 //===----------------------------------------------------------------------===//
-
-/// Names that the PEFT and adapters libraries give to what is added to a model's weights.
-static bool isOfAdapter(llvm::StringRef name) {
-  constexpr llvm::StringLiteral parts[] = {"lora_", "ia3_",        "hada_",  "lokr_",
-                                           "oft_",  "vera_lambda", "adapter"};
-  if (name.starts_with("base_model.model."))
-    return true;
-  for (llvm::StringRef rest = name; !rest.empty(); rest = rest.split('.').second)
-    if (llvm::any_of(parts, [&](llvm::StringRef part) { return rest.starts_with(part); }))
-      return true;
-  return false;
-}
-
-std::string GraphBuilder::whyNotIgnored(llvm::StringRef name) const {
-  if (name == "lm_head.weight") // tied: head() has looked at it
-    return "";
-  // Buffers that older libraries saved: frequencies, which follow from the config, and a version.
-  if (name.ends_with("rotary_emb.inv_freq") || name == prefix + "version")
-    return "";
-  if (isOfAdapter(name))
-    return "belongs to an adapter, which changes what the model computes, and only plain weights "
-           "are read; merge the adapter into the weights (merge_and_unload in the PEFT library), "
-           "or "
-           "remove its tensors";
-  auto twin = [&](llvm::StringRef other) {
-    return "stands beside \"" + other.str() +
-           "\", and both could be meant; remove the one that is not";
-  };
-  for (llvm::StringRef other : otherPrefixes)
-    if (name.starts_with(other))
-      if (std::string inUse = prefix + name.substr(other.size()).str(); used.contains(inUse))
-        return twin(inUse);
-  // "module." and the like: what frameworks put before the names of the model that they wrap.
-  for (llvm::StringRef rest = name.split('.').second; !rest.empty(); rest = rest.split('.').second)
-    if (!prefix.empty() && rest.starts_with(prefix) && used.contains(rest))
-      return twin(rest);
-  if (name.starts_with(prefix) || name.starts_with("lm_head."))
-    return "has no place in the " + modelType + " model that " + configPath +
-           " describes; correct the config, or remove the tensor";
-  return "";
-}
-
-void GraphBuilder::refuseUnused() {
-  auto check = [&](llvm::StringRef name, llvm::StringRef file) {
-    if (used.contains(name))
-      return;
-    if (std::string why = whyNotIgnored(name); !why.empty())
-      fail(file + ": tensor \"" + name + "\" " + why);
-  };
-  for (const TensorInfo &tensor : checkpoint->tensors())
-    check(tensor.name, tensor.file);
-  for (const UnusableTensor &tensor : checkpoint->unusable())
-    check(tensor.name, tensor.file);
-}
 
 llvm::Expected<OwningOpRef<ModuleOp>> GraphBuilder::finish(Value logits) {
   builder.create<func::ReturnOp>(logits.getLoc(), logits);

@@ -2,6 +2,7 @@
 #pragma once
 #include "compiler/import/Checkpoint.h"
 #include "compiler/import/Config.h"
+#include "compiler/import/Rope.h"
 #include "dialects/lm/LM.h"
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/OwningOpRef.h"
@@ -9,6 +10,29 @@
 #include "llvm/ADT/StringSet.h"
 
 namespace coppice {
+
+/// Columns of the queries and of the keys, which are those of the values.
+struct HeadWidths {
+  Dim queries, keys;
+  int64_t headDim;
+};
+
+/// How a linear lies in the checkpoint.
+struct LinearForm {
+  bool bias = false;
+  bool transposed = false;           // NAME.weight is [in, out], as GPT-2's Conv1D has it
+  llvm::ArrayRef<int32_t> rows = {}; // the outputs that are meant, of a fused linear's; else all
+};
+
+struct AttentionForm {
+  int64_t window = 0; // positions that a token sees, itself among them; 0: all before it
+  double softcap = 0; // scores become softcap * tanh(score / softcap); 0: they stay
+  std::optional<double> scale = std::nullopt; // of the scores; else 1 / sqrt(head_dim)
+};
+
+/// The numbers of `count` runs of `length`, the first at `start` and each `stride` after the one
+/// before: the rows of one part of a fused linear.
+std::vector<int32_t> runs(int64_t start, int64_t length, int64_t stride, int64_t count);
 
 /// As with ConfigReader, the first error is kept and finish() reports it: a weight that is missing
 /// or of another shape still yields a value of the wanted shape. Families stop early at !ok().
@@ -28,26 +52,48 @@ public:
   void choosePrefix(llvm::ArrayRef<llvm::StringRef> candidates, llvm::StringRef probe);
   /// `name` without the prefix: for tensors beside the backbone.
   mlir::Value absoluteWeight(llvm::StringRef name, llvm::ArrayRef<Dim> shape);
-  /// The matrix of the logits: the embedding EMBED.weight if `tied`, or else lm_head.weight.
-  mlir::Value head(bool tied, const llvm::Twine &embed, llvm::ArrayRef<Dim> shape);
+  /// The matrix of the logits: the embedding EMBED.weight if `tied`, or else NAME.weight, which
+  /// stands without the prefix.
+  mlir::Value head(bool tied, const llvm::Twine &embed, llvm::ArrayRef<Dim> shape,
+                   llvm::StringRef name = "lm_head");
   /// A tensor of the checkpoint, which must have this shape.
   mlir::Value weight(const llvm::Twine &name, llvm::ArrayRef<Dim> shape);
+  /// Tensors under the prefix whose names end so are passed over: buffers that older libraries
+  /// saved.
+  void passOver(llvm::ArrayRef<llvm::StringRef> endings);
+
+  /// How many outputs the linear NAME, over `in` columns, has in this checkpoint: other tools may
+  /// have cut it. `config` says it where there is no checkpoint.
+  Dim outputs(const llvm::Twine &name, const Dim &config, const Dim &in, bool transposed = false);
+  /// The same of the columns of NAME, which has `out` outputs.
+  Dim inputs(const llvm::Twine &name, const Dim &out, const Dim &config);
+  /// The widths of a layer whose queries and keys the linears QUERY and KEY give: whole heads, and
+  /// query heads that share the KV heads evenly.
+  HeadWidths heads(const llvm::Twine &query, const llvm::Twine &key, const Dim &in,
+                   const HeadWidths &config);
+  /// The same for what `outputs` and `inputs` have found.
+  HeadWidths wholeHeads(const Dim &queries, const Dim &keys, const HeadWidths &config);
 
   mlir::Value embed(mlir::Value ids, mlir::Value table, int32_t offset = 0);
-  mlir::Value linear(mlir::Value x, mlir::Value matrix);
+  mlir::Value linear(mlir::Value x, mlir::Value matrix, mlir::Value bias = {});
   /// With NAME.weight of [out, in] and, if `bias`, NAME.bias.
   mlir::Value linear(mlir::Value x, const llvm::Twine &name, const Dim &out, const Dim &in,
                      bool bias);
+  mlir::Value linear(mlir::Value x, const llvm::Twine &name, const Dim &out, const Dim &in,
+                     const LinearForm &form);
   /// With NAME.weight and NAME.bias if `affine`.
   mlir::Value layerNorm(mlir::Value x, const llvm::Twine &name, const Dim &width, bool affine,
                         double eps);
   mlir::Value rmsNorm(mlir::Value x, const llvm::Twine &name, const Dim &width, double eps);
+  /// An RMS norm over each head alone, with one scale for all.
+  mlir::Value headNorm(mlir::Value x, const llvm::Twine &name, int64_t headDim, double eps);
   mlir::Value activation(lm::ActivationKind kind, mlir::Value x);
   mlir::Value add(mlir::Value a, mlir::Value b);
   mlir::Value mul(mlir::Value a, mlir::Value b);
-  mlir::Value rope(mlir::Value x, int64_t headDim, llvm::ArrayRef<float> inverseFrequencies);
-  /// Query heads share KV heads in runs of equal length; the scale is 1 / sqrt(headDim).
-  mlir::Value attention(mlir::Value q, mlir::Value k, mlir::Value v, int64_t headDim);
+  mlir::Value rope(mlir::Value x, int64_t headDim, const Rotation &rotation);
+  /// Query heads share KV heads in runs of equal length.
+  mlir::Value attention(mlir::Value q, mlir::Value k, mlir::Value v, int64_t headDim,
+                        const AttentionForm &form = {});
   /// `body` computes the block's result from the residual it is given.
   mlir::Value block(lm::BlockKind kind, int32_t layer, mlir::Value x,
                     llvm::function_ref<mlir::Value(mlir::Value)> body);
@@ -60,15 +106,23 @@ public:
 
 private:
   void fail(const llvm::Twine &what);
+  mlir::FloatAttr unless(double value, double usual);
   void refuseUnused();
   /// Why a tensor that the graph did not use may not be passed over; "" if it may.
   std::string whyNotIgnored(llvm::StringRef name) const;
   /// The element type to declare; reports what is wrong with the tensor.
   mlir::Type checkTensor(llvm::StringRef name, llvm::ArrayRef<Dim> shape);
+  /// What is kept of the tensor NAME, declared if it is not yet. A matrix that is transposed has
+  /// the shape [in, out].
+  mlir::Value declare(llvm::StringRef name, llvm::ArrayRef<Dim> shape, bool transposed,
+                      llvm::ArrayRef<int32_t> rows);
+  Dim extent(llvm::StringRef name, unsigned axis, llvm::ArrayRef<Dim> shape);
 
   const Checkpoint *checkpoint; // null without one
   std::string modelType, configPath, prefix, error;
   llvm::SmallVector<std::string> otherPrefixes; // the candidates that were not chosen
+  std::string headName;                         // "lm_head"
+  llvm::SmallVector<std::string> passedOver;    // endings of names
   mlir::OwningOpRef<mlir::ModuleOp> module;
   mlir::OpBuilder builder;      // inside the function
   mlir::OpBuilder declarations; // before it

@@ -13,7 +13,7 @@ using namespace mlir;
 namespace coppice {
 namespace {
 
-const Family *const all[] = {&llamaFamily, &optFamily};
+const Family *const all[] = {&llamaFamily, &mistralFamily, &optFamily};
 
 llvm::Expected<const llvm::json::Object *> asObject(const llvm::json::Value &value,
                                                     llvm::StringRef path) {
@@ -80,7 +80,8 @@ void setAttributes(ImportedModel &model) {
 /// `path` is config.json's; `checkpoint` may be null, as GraphBuilder says.
 llvm::Expected<ImportedModel> importFrom(llvm::StringRef directory, llvm::StringRef path,
                                          ReadFile readFile, const Checkpoint *checkpoint,
-                                         MLIRContext &context) {
+                                         MLIRContext &context,
+                                         std::optional<int64_t> positions = std::nullopt) {
   context.loadDialect<func::FuncDialect, lm::LMDialect>();
   auto value = readFile("config.json", path);
   if (!value)
@@ -91,6 +92,7 @@ llvm::Expected<ImportedModel> importFrom(llvm::StringRef directory, llvm::String
 
   ConfigReader config(**object, path);
   ImportedModel model;
+  model.wantedContext = positions;
   model.modelType = config.text("model_type", "");
   const Family *const *family = llvm::find_if(
       families(), [&](const Family *family) { return family->modelType == model.modelType; });
@@ -152,7 +154,7 @@ std::vector<llvm::StringRef> supportedModelTypes() {
 }
 
 llvm::Expected<ImportedModel> importModel(llvm::StringRef directory, const Checkpoint &checkpoint,
-                                          MLIRContext &context) {
+                                          MLIRContext &context, std::optional<int64_t> positions) {
   return importFrom(
       directory, joinPath(directory, "config.json"),
       [](llvm::StringRef name,
@@ -166,7 +168,7 @@ llvm::Expected<ImportedModel> importModel(llvm::StringRef directory, const Check
         }
         return readJsonFile(path);
       },
-      &checkpoint, context);
+      &checkpoint, context, positions);
 }
 
 llvm::Expected<ImportedModel> importModelText(llvm::StringRef directory, llvm::StringRef config,

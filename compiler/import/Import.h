@@ -12,6 +12,8 @@
 namespace coppice {
 
 struct ImportedModel {
+  /// What the caller asked for: set before the family builds, and not changed.
+  std::optional<int64_t> wantedContext;
   /// `func.func @model(tokens, positions) -> logits` and the lm.tensor declarations it needs. The
   /// facts below stand on the module too: lm.model_type, lm.context (i32), lm.vocab (i32),
   /// lm.stop_tokens (array<i32>), lm.bos (i32, if there is one), lm.position_limit (i32, likewise).
@@ -26,13 +28,20 @@ struct ImportedModel {
   /// Ids that end a text, those of config.json first, then those of generation_config.json.
   std::vector<int32_t> stopTokens;
   std::optional<int32_t> bos;
+
+  /// The positions that will be compiled for. Some families compute otherwise beyond a length.
+  int64_t positions() const { return wantedContext.value_or(context); }
+  /// A sliding window as AttentionForm takes it: none if it never slides.
+  int64_t window(int64_t width) const { return width < positions() ? width : 0; }
 };
 
 /// Reads DIRECTORY/config.json, and generation_config.json for its end tokens if there is one, and
 /// builds the model over `checkpoint`, which is only looked at during the call. Loads the dialects
-/// it needs into `context`. Errors name the file and field, or the tensor with both shapes.
+/// it needs into `context`. `positions` is the context that will be compiled for, if it is not the
+/// config's. Errors name the file and field, or the tensor with both shapes.
 llvm::Expected<ImportedModel> importModel(llvm::StringRef directory, const Checkpoint &checkpoint,
-                                          mlir::MLIRContext &context);
+                                          mlir::MLIRContext &context,
+                                          std::optional<int64_t> positions = std::nullopt);
 
 /// The same with the texts of config.json and generation_config.json (if there is one) at hand;
 /// `directory` is only for messages.

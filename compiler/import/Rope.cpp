@@ -53,12 +53,12 @@ float llama3Frequency(const RopeParameters &rope, float frequency) {
 
 } // namespace
 
-RopeParameters readRope(ConfigReader &config, int64_t context) {
+RopeParameters readRope(ConfigReader &config, int64_t context, double defaultTheta) {
   constexpr double lowest = 1e-3, highest = 1e30; // powers of it stay within float32
   RopeParameters rope;
   std::unique_ptr<ConfigReader> older = config.object("rope_scaling");
   std::unique_ptr<ConfigReader> newer = config.object("rope_parameters");
-  rope.theta = config.number("rope_theta", lowest, highest, rope.theta);
+  rope.theta = config.number("rope_theta", lowest, highest, defaultTheta);
   if (older && newer)
     config.fail("rope_scaling", "stands beside rope_parameters; only one of them may be there");
   for (ConfigReader *scaling : {older.get(), newer.get()}) {
@@ -89,6 +89,10 @@ std::vector<float> inverseFrequencies(const RopeParameters &rope, int64_t dim) {
     result.push_back(frequency);
   }
   return result;
+}
+
+Rotation rotation(const RopeParameters &rope, int64_t headDim) {
+  return {inverseFrequencies(rope, headDim)};
 }
 
 } // namespace coppice

@@ -17,10 +17,17 @@ struct RopeParameters {
 
 /// Reads rope_theta with rope_scaling, or rope_parameters that hold both. `context` is
 /// max_position_embeddings. Errors are left in `config`.
-RopeParameters readRope(ConfigReader &config, int64_t context);
+RopeParameters readRope(ConfigReader &config, int64_t context, double defaultTheta = 10000);
 
 /// dim/2 frequencies in radians per position, in float32 and in the order of operations of
 /// Hugging Face transformers. `dim` is even and positive.
 std::vector<float> inverseFrequencies(const RopeParameters &rope, int64_t dim);
+
+/// What lm.rope needs to know.
+struct Rotation {
+  std::vector<float> inverseFrequencies;
+  double magnitude = 1; // a factor on sine and cosine
+};
+Rotation rotation(const RopeParameters &rope, int64_t headDim);
 
 } // namespace coppice

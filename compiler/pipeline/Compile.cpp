@@ -97,12 +97,15 @@ public:
     program.parametersBefore = summarize(*imported, *imported).parameters;
     imported = {};
     if (llvm::Error error = runPhase(*module, options.verifyEach, [&](OpPassManager &pm) {
-          addPackPasses(pm, options.weights, options.kv, options.keepMasks, options.observe);
+          addPackPasses(pm, options.weights, options.kv, program.context, options.keepMasks,
+                        options.observe);
         }))
       return std::move(error);
     if (stopped(Phase::Pack))
       return print();
-    if (llvm::Error error = runPhase(*module, options.verifyEach, addMemoryPasses))
+    if (llvm::Error error = runPhase(*module, options.verifyEach, [&](OpPassManager &pm) {
+          addMemoryPasses(pm, program.context);
+        }))
       return std::move(error);
     if (stopped(Phase::Memory))
       return print();
@@ -150,7 +153,7 @@ private:
   }
 
   llvm::Error import() {
-    auto model = importModel(options.modelDir, *checkpoint, context);
+    auto model = importModel(options.modelDir, *checkpoint, context, options.context);
     if (!model)
       return model.takeError();
     module = std::move(model->module);

@@ -1,0 +1,58 @@
+// What the families around Llama share: a norm before attention and before the FFN, grouped
+// queries, rotary embedding, a gated FFN.
+#pragma once
+#include "compiler/import/Family.h"
+#include "compiler/import/Rope.h"
+#include <functional>
+
+namespace coppice {
+
+/// What Hugging Face assumes where config.json does not say it.
+struct LlamaDefaults {
+  int64_t context = 2048;
+  std::optional<int64_t> kvHeads = std::nullopt; // else as many as heads
+  double eps = 1e-6;
+  double theta = 10000;
+  bool tied = false;
+};
+
+struct LlamaLike {
+  Dim vocab, hidden, ffn;
+  int64_t layers, context;
+  HeadWidths heads;
+  double eps;
+  bool tied;
+  lm::ActivationKind activation;
+  RopeParameters rope;
+  // What config.json may say in some families, which read it themselves.
+  bool qkvBias = false, outputBias = false, ffnBias = false;
+  bool headNorms = false;       // q_norm and k_norm over each head, before rope
+  std::vector<int64_t> windows; // per layer, 0 for none; empty: no layer has one
+};
+
+/// Reads the fields that all these families have. Errors are left in `config`.
+LlamaLike readLlamaLike(ConfigReader &config, const LlamaDefaults &defaults);
+
+/// Reads num_attention_heads, num_key_value_heads and head_dim. A default stands for a field that
+/// is absent; null, and no default, mean as many KV heads as heads, and hidden_size / heads.
+HeadWidths readHeads(ConfigReader &config, const Dim &hidden,
+                     std::optional<int64_t> defaultKvHeads = std::nullopt,
+                     std::optional<int64_t> defaultHeadDim = std::nullopt);
+
+/// sliding_window, which holds for every layer: as LlamaLike has it. `fallback` is the library's
+/// where the field is absent; null says that there is none.
+std::vector<int64_t> readWindows(ConfigReader &config, int64_t layers,
+                                 std::optional<int64_t> fallback);
+
+/// hidden_act, or whichever field says it, in the spellings of Hugging Face.
+lm::ActivationKind readActivation(ConfigReader &config, llvm::StringRef field,
+                                  llvm::StringRef fallback);
+
+/// From embedding to logits, once config.finish() has found no error. `ffn` computes what the FFN
+/// block adds to the residual, from its norm's result and the layer's name ("layers.3."); without
+/// it that is Llama's.
+using FfnBody = std::function<mlir::Value(mlir::Value in, const std::string &layer)>;
+llvm::Error buildLlamaLike(const LlamaLike &form, GraphBuilder &graph, ImportedModel &model,
+                           const FfnBody &ffn = {});
+
+} // namespace coppice
