@@ -36,7 +36,7 @@ def as_published(folder):
 
 def neox(parallel, rotary, heads, hidden, tied=False, act="gelu"):
     return lambda: GPTNeoXForCausalLM(GPTNeoXConfig(
-        vocab_size=37, hidden_size=hidden, num_attention_heads=heads, intermediate_size=37,
+        vocab_size=37, hidden_size=hidden, num_attention_heads=heads, intermediate_size=23,
         num_hidden_layers=2, max_position_embeddings=40, rotary_pct=rotary, hidden_act=act,
         use_parallel_residual=parallel, tie_word_embeddings=tied, **IDS, **COMMON))
 
@@ -62,12 +62,12 @@ def falcon(**kind):
 def phi(heads, hidden, rotary, kv_heads=None):
     return lambda: PhiForCausalLM(PhiConfig(
         vocab_size=39, hidden_size=hidden, num_attention_heads=heads, num_key_value_heads=kv_heads,
-        intermediate_size=37, num_hidden_layers=2, max_position_embeddings=64,
+        intermediate_size=23, num_hidden_layers=2, max_position_embeddings=64,
         partial_rotary_factor=rotary, **IDS, **COMMON))
 
 
 def phi3_window():
-    """A window of 11 positions over 300, two KV heads, tied head."""
+    """A window of 11 positions over 150, two KV heads, tied head."""
     return Phi3ForCausalLM(Phi3Config(
         vocab_size=29, hidden_size=24, num_attention_heads=4, num_key_value_heads=2,
         intermediate_size=31, num_hidden_layers=2, max_position_embeddings=512,
@@ -86,14 +86,14 @@ def phi3_longrope():
 
 
 CASES = {
-    "gpt2": Case(gpt2, plans_of(2, 4, 4, 37)),
+    "gpt2": Case(gpt2, plans_of(2, 4, 4, 37), stored=torch.bfloat16),
     "gpt2-published": Case(gpt2_published, plans_of(2, 2, 2, 80, swap=True), stored=torch.float16,
                            after_save=as_published),
-    "neox-parallel": Case(neox(True, 0.25, 3, 30), plans_of(2, 3, 3, 37), stored=torch.float16,
+    "neox-parallel": Case(neox(True, 0.25, 3, 30), plans_of(2, 3, 3, 23), stored=torch.float16,
                           after_save=neox_buffers),
-    "neox-parallel-full": Case(neox(True, 1.0, 4, 24, tied=True), plans_of(2, 4, 4, 37, swap=True),
+    "neox-parallel-full": Case(neox(True, 1.0, 4, 24, tied=True), plans_of(2, 4, 4, 23, swap=True),
                                stored=torch.float16),
-    "neox-sequential": Case(neox(False, 0.25, 2, 20, act="gelu_new"), plans_of(2, 2, 2, 37),
+    "neox-sequential": Case(neox(False, 0.25, 2, 20, act="gelu_new"), plans_of(2, 2, 2, 23),
                             stored=torch.bfloat16),
     # As 7B: one KV head, one norm for both branches, no biases.
     "falcon-multi-query": Case(falcon(hidden_size=30, num_attention_heads=5, ffn_hidden_size=37),
@@ -113,10 +113,10 @@ CASES = {
         falcon(hidden_size=20, num_attention_heads=2, multi_query=False, parallel_attn=False,
                bias=True, ffn_hidden_size=31),
         plans_of(2, 2, 2, 31), stored=torch.float16),
-    "phi-2": Case(phi(3, 30, 0.4), plans_of(2, 3, 3, 37), stored=torch.float16),
-    "phi-1": Case(phi(4, 32, 0.5, kv_heads=2), plans_of(2, 4, 2, 37, swap=True),
+    "phi-2": Case(phi(3, 30, 0.4), plans_of(2, 3, 3, 23), stored=torch.float16),
+    "phi-1": Case(phi(4, 32, 0.5, kv_heads=2), plans_of(2, 4, 2, 23, swap=True),
                   stored=torch.bfloat16),
-    "phi3-window": Case(phi3_window, plans_of(2, 4, 2, 31), tokens=300, stored=torch.bfloat16),
+    "phi3-window": Case(phi3_window, plans_of(2, 4, 2, 31), tokens=150, stored=torch.bfloat16),
     # The sequence's length chooses between the two lists of factors.
     "phi3-longrope": Case(phi3_longrope, plans_of(2, 3, 3, 31, swap=True), tokens=90,
                           prefixes={"short": 16}, stored=torch.float16),

@@ -56,7 +56,7 @@ def parts(model):
             norms = (layer.self_attn_layer_norm, layer.final_layer_norm) if post else (None, None)
             yield Layer(layer.self_attn, layer.self_attn.out_proj, layer.fc2, layer.fc2, None, norms)
         return
-    body = model.base_model
+    body = model.model if hasattr(model, "model") else model.base_model
     for layer in body.h if hasattr(body, "h") else body.layers:
         experts = getattr(layer, "block_sparse_moe", None) or layer.mlp
         if hasattr(experts, "experts"):
