@@ -24,7 +24,7 @@ mlir::Value gelu(KernelBuilder &k, mlir::Value x);
 /// The GELU of the tanh formula, 0.5 x (1 + tanh u) = x / (1 + e^-2u), within 2e-7 * max(1, |x|).
 mlir::Value geluTanh(KernelBuilder &k, mlir::Value x);
 
-/// tanh x within 2 ulp, odd to the bit.
+/// tanh x within 2 ulp; NaN stays NaN.
 mlir::Value tanh(KernelBuilder &k, mlir::Value x);
 
 /// x / (1 + e^-x).

@@ -95,18 +95,49 @@ bool FoldConstantsPass::addBefore(Value value, Value constant) {
   return false;
 }
 
-/// A linear without columns is its bias.
+/// True if every token has the same row: that of a linear without columns, or a norm of it.
+static bool isSameForAll(Value value) {
+  if (!lm::isTokenRows(value.getType()))
+    return false;
+  if (auto linear = value.getDefiningOp<lm::LinearOp>())
+    return lm::rowWidth(linear.getInput().getType()) == 0;
+  // Without eps a row of zeros has no norm.
+  if (auto norm = value.getDefiningOp<lm::RmsNormOp>())
+    return !norm.getEps().isZero() && isSameForAll(norm.getInput());
+  if (auto norm = value.getDefiningOp<lm::LayerNormOp>())
+    return !norm.getEps().isZero() && isSameForAll(norm.getInput());
+  return false;
+}
+
+/// That row as a constant row before `value`; null if it is zero.
+static Value rowOfAll(Value value) {
+  Operation *op = value.getDefiningOp();
+  // A linear without columns is its bias.
+  if (auto linear = dyn_cast<lm::LinearOp>(op))
+    return linear.getBias();
+  Value inner = rowOfAll(op->getOperand(0));
+  if (!inner)
+    return isa<lm::LayerNormOp>(op) ? cast<lm::LayerNormOp>(op).getBias() : Value();
+  OpBuilder builder(op);
+  IRMapping inputs;
+  inputs.map(op->getOperand(0), inner);
+  Operation *constant = builder.clone(*op, inputs);
+  constant->getResult(0).setType(
+      lm::constantRowType(builder.getContext(), lm::rowWidth(value.getType())));
+  return constant->getResult(0);
+}
+
+/// x + a row that is the same for all tokens is x + a constant row.
 bool FoldConstantsPass::dropEmptyLinear(lm::AddOp add) {
   for (bool left : {true, false}) {
-    auto linear = (left ? add.getLhs() : add.getRhs()).getDefiningOp<lm::LinearOp>();
+    Value empty = left ? add.getLhs() : add.getRhs();
     Value other = left ? add.getRhs() : add.getLhs();
     // A sum of two constants would lose its tokens: moveConstant joins them in the linear's bias.
-    if (!linear || !lm::isTokenRows(linear.getType()) || !lm::isTokenRows(other.getType()) ||
-        lm::rowWidth(linear.getInput().getType()) != 0)
+    if (!isSameForAll(empty) || !lm::isTokenRows(other.getType()))
       continue;
-    if (linear.getBias()) {
+    if (Value constant = rowOfAll(empty)) {
       add.getLhsMutable().assign(other);
-      add.getRhsMutable().assign(linear.getBias());
+      add.getRhsMutable().assign(constant);
     } else {
       add.replaceAllUsesWith(other);
       add.erase();

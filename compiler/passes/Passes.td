@@ -187,7 +187,7 @@ def FoldConstants : Pass<"lm-fold-constants", "::mlir::ModuleOp"> {
   let summary = "Linears without columns, and constants on the residual, go into biases";
   let description = [{
     A linear without columns is its bias: added to something, it is an addition of a constant row,
-    and nothing at all without a bias. A constant row that is added goes into the bias of the
+    and nothing at all without a bias; so is a norm of it. A constant row that is added goes into the bias of the
     linear, or the constant, that was added before it, through sums and block edges, if nothing
     reads the value between. A block that yields its argument is its input.
 

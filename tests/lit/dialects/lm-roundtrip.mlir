@@ -56,6 +56,21 @@ func.func @rows(%ids: tensor<?xi32>, %pos: tensor<?xi32>, %x: tensor<?x4xf32>) {
   // CHECK: lm.layer_norm %[[X]] scale %[[SCALE]] : tensor<4xf32> bias %[[SCALE]] : tensor<4xf32> eps
   %3 = lm.layer_norm %x scale %scale : tensor<4xf32> bias %scale : tensor<4xf32> eps 1.0e-5
     : tensor<?x4xf32> -> tensor<?x4xf32>
+  // CHECK: %[[PAIR:.*]] = lm.splat 1.500000e+00 : tensor<2xf32>
+  %pair = lm.splat 1.5 : tensor<2xf32>
+  // CHECK: lm.rms_norm %[[X]] scale %[[PAIR]] group 2 eps 1.000000e-06 : tensor<?x4xf32>, tensor<2xf32> -> tensor<?x4xf32>
+  %n0 = lm.rms_norm %x scale %pair group 2 eps 1.0e-6 : tensor<?x4xf32>, tensor<2xf32> -> tensor<?x4xf32>
+  // CHECK: lm.rms_norm %[[PAIR]] scale %[[PAIR]] eps 1.000000e-06 : tensor<2xf32>, tensor<2xf32> -> tensor<2xf32>
+  %n1 = lm.rms_norm %pair scale %pair eps 1.0e-6 : tensor<2xf32>, tensor<2xf32> -> tensor<2xf32>
+  // CHECK: lm.mul %[[X]], %[[SCALE]] : tensor<?x4xf32>, tensor<4xf32> -> tensor<?x4xf32>
+  %n2 = lm.mul %x, %scale : tensor<?x4xf32>, tensor<4xf32> -> tensor<?x4xf32>
+  // CHECK: lm.softcap %[[X]] cap 3.000000e+01 : tensor<?x4xf32> -> tensor<?x4xf32>
+  %n3 = lm.softcap %x cap 30.0 : tensor<?x4xf32> -> tensor<?x4xf32>
+  // CHECK: lm.rope %[[X]] at %[[POS]] head_dim 2 inv_freq [1.000000e+00] magnitude 1.250000e+00 :
+  %n4 = lm.rope %x at %pos head_dim 2 inv_freq [1.0] magnitude 1.25 : tensor<?x4xf32>, tensor<?xi32> -> tensor<?x4xf32>
+  // CHECK: lm.attention %[[X]], %[[X]], %[[X]] head_dim 2 kv_map [0, 1] scale 5.000000e-01 window 3 softcap 5.000000e+01 :
+  %n5 = lm.attention %x, %x, %x head_dim 2 kv_map [0, 1] scale 0.5 window 3 softcap 50.0
+    : tensor<?x4xf32>, tensor<?x4xf32>, tensor<?x4xf32> -> tensor<?x4xf32>
   // CHECK: lm.layer_norm %[[X]] bias %[[SCALE]] : tensor<4xf32> eps 0.000000e+00
   %4 = lm.layer_norm %x bias %scale : tensor<4xf32> eps 0.0 : tensor<?x4xf32> -> tensor<?x4xf32>
   // CHECK: lm.rms_norm %[[X]] scale %[[SCALE]] eps 9.9999999999999995E-7 : tensor<?x4xf32>, tensor<4xf32> -> tensor<?x4xf32>

@@ -408,3 +408,138 @@ pack.step @model {
   %end = pack.embed token of %ew offset 0 : !pack.weight<4 by 4 by f32, rows> -> !pack.buffer<4, logits>
   pack.return %end : !pack.buffer<4, logits>
 }
+
+// -----
+
+lm.tensor private @m : tensor<4x4xf32>
+// The norm of heads wants whole heads.
+pack.step @model {
+  %xt = pack.constant "t" [0, 0, 0, 0] : !pack.weight<1 by 4 by f32, rows>
+  %x = pack.embed token of %xt offset 0 : !pack.weight<1 by 4 by f32, rows> -> !pack.buffer<4, all>
+  %three = pack.constant "t" [0, 0, 0] : !pack.weight<1 by 3 by f32, rows>
+  // expected-error @+1 {{heads of 3 do not divide}}
+  %h = pack.head_norm %x scale %three eps 1.0e-6 : !pack.buffer<4, all>, !pack.weight<1 by 3 by f32, rows> -> !pack.buffer<4, all>
+  %e = lm.weight @m : tensor<4x4xf32>
+  %ew = pack.weight "e" %e : tensor<4x4xf32> -> !pack.weight<4 by 4 by f32, rows>
+  %end = pack.embed token of %ew offset 0 : !pack.weight<4 by 4 by f32, rows> -> !pack.buffer<4, logits>
+  pack.return %end : !pack.buffer<4, logits>
+}
+
+// -----
+
+lm.tensor private @m : tensor<4x4xf32>
+// Its scale is floats.
+pack.step @model {
+  %xt = pack.constant "t" [0, 0, 0, 0] : !pack.weight<1 by 4 by f32, rows>
+  %x = pack.embed token of %xt offset 0 : !pack.weight<1 by 4 by f32, rows> -> !pack.buffer<4, all>
+  %ints = pack.constant "t" [0, 0] : !pack.weight<1 by 2 by i32, rows>
+  // expected-error @+1 {{the scale must be 1 by 2 of f32}}
+  %h = pack.head_norm %x scale %ints eps 1.0e-6 : !pack.buffer<4, all>, !pack.weight<1 by 2 by i32, rows> -> !pack.buffer<4, all>
+  %e = lm.weight @m : tensor<4x4xf32>
+  %ew = pack.weight "e" %e : tensor<4x4xf32> -> !pack.weight<4 by 4 by f32, rows>
+  %end = pack.embed token of %ew offset 0 : !pack.weight<4 by 4 by f32, rows> -> !pack.buffer<4, logits>
+  pack.return %end : !pack.buffer<4, logits>
+}
+
+// -----
+
+lm.tensor private @m : tensor<4x4xf32>
+// Its result is like its input.
+pack.step @model {
+  %xt = pack.constant "t" [0, 0, 0, 0] : !pack.weight<1 by 4 by f32, rows>
+  %x = pack.embed token of %xt offset 0 : !pack.weight<1 by 4 by f32, rows> -> !pack.buffer<4, all>
+  // expected-error @+1 {{the input must be like the result}}
+  %h = pack.head_norm %x scale %xt eps 1.0e-6 : !pack.buffer<4, all>, !pack.weight<1 by 4 by f32, rows> -> !pack.buffer<8, all>
+  %e = lm.weight @m : tensor<4x4xf32>
+  %ew = pack.weight "e" %e : tensor<4x4xf32> -> !pack.weight<4 by 4 by f32, rows>
+  %end = pack.embed token of %ew offset 0 : !pack.weight<4 by 4 by f32, rows> -> !pack.buffer<4, logits>
+  pack.return %end : !pack.buffer<4, logits>
+}
+
+// -----
+
+lm.tensor private @m : tensor<4x4xf32>
+// A cap is above zero.
+pack.step @model {
+  %xt = pack.constant "t" [0, 0, 0, 0] : !pack.weight<1 by 4 by f32, rows>
+  %x = pack.embed token of %xt offset 0 : !pack.weight<1 by 4 by f32, rows> -> !pack.buffer<4, all>
+  // expected-error @+1 {{cap is not a finite number above 0}}
+  %h = pack.softcap %x cap 0.0 : !pack.buffer<4, all> -> !pack.buffer<4, all>
+  %e = lm.weight @m : tensor<4x4xf32>
+  %ew = pack.weight "e" %e : tensor<4x4xf32> -> !pack.weight<4 by 4 by f32, rows>
+  %end = pack.embed token of %ew offset 0 : !pack.weight<4 by 4 by f32, rows> -> !pack.buffer<4, logits>
+  pack.return %end : !pack.buffer<4, logits>
+}
+
+// -----
+
+lm.tensor private @m : tensor<4x4xf32>
+// Its result is like its input.
+pack.step @model {
+  %xt = pack.constant "t" [0, 0, 0, 0] : !pack.weight<1 by 4 by f32, rows>
+  %x = pack.embed token of %xt offset 0 : !pack.weight<1 by 4 by f32, rows> -> !pack.buffer<4, all>
+  // expected-error @+1 {{the input must be like the result}}
+  %h = pack.softcap %x cap 1.0 : !pack.buffer<4, all> -> !pack.buffer<4, logits>
+  %e = lm.weight @m : tensor<4x4xf32>
+  %ew = pack.weight "e" %e : tensor<4x4xf32> -> !pack.weight<4 by 4 by f32, rows>
+  %end = pack.embed token of %ew offset 0 : !pack.weight<4 by 4 by f32, rows> -> !pack.buffer<4, logits>
+  pack.return %end : !pack.buffer<4, logits>
+}
+
+// -----
+
+lm.tensor private @m : tensor<4x4xf32>
+// A magnitude is above zero.
+pack.step @model {
+  %xt = pack.constant "t" [0, 0, 0, 0] : !pack.weight<1 by 4 by f32, rows>
+  %x = pack.embed token of %xt offset 0 : !pack.weight<1 by 4 by f32, rows> -> !pack.buffer<4, all>
+  %f = pack.constant "rope" [0, 0] : !pack.weight<1 by 2 by f32, rows>
+  // expected-error @+1 {{magnitude is not a finite number above 0}}
+  %h = pack.rope_table %f magnitude 0.0 : !pack.weight<1 by 2 by f32, rows> -> !pack.buffer<4, all>
+  %e = lm.weight @m : tensor<4x4xf32>
+  %ew = pack.weight "e" %e : tensor<4x4xf32> -> !pack.weight<4 by 4 by f32, rows>
+  %end = pack.embed token of %ew offset 0 : !pack.weight<4 by 4 by f32, rows> -> !pack.buffer<4, logits>
+  pack.return %end : !pack.buffer<4, logits>
+}
+
+// -----
+
+lm.tensor private @m : tensor<4x4xf32>
+// A window holds a token at least.
+pack.step @model {
+  %xt = pack.constant "t" [0, 0, 0, 0] : !pack.weight<1 by 4 by f32, rows>
+  %x = pack.embed token of %xt offset 0 : !pack.weight<1 by 4 by f32, rows> -> !pack.buffer<4, all>
+  %map = pack.constant "kv_map" [0, 2, 1, 0] : !pack.weight<1 by 4 by i32, rows>
+  %f = pack.constant "rope" [0, 0] : !pack.weight<1 by 2 by f32, rows>
+  %t = pack.rope_table %f : !pack.weight<1 by 2 by f32, rows> -> !pack.buffer<4, all>
+  %q = pack.embed token of %xt offset 0 : !pack.weight<1 by 4 by f32, rows> -> !pack.buffer<4, all>
+  %map1 = pack.constant "kv_map" [0, 1, 0] : !pack.weight<1 by 3 by i32, rows>
+  %c = pack.kv_write %t, %t : !pack.buffer<4, all>, !pack.buffer<4, all> -> !pack.cache<1 by 4 by f32>
+  // expected-error @+1 {{has a window of 0 tokens}}
+  %a = pack.attention %q over %c kv_map %map1 : !pack.weight<1 by 3 by i32, rows> scale 0.5 window 0 : !pack.buffer<4, all>, !pack.cache<1 by 4 by f32> -> !pack.buffer<4, all>
+  %e = lm.weight @m : tensor<4x4xf32>
+  %ew = pack.weight "e" %e : tensor<4x4xf32> -> !pack.weight<4 by 4 by f32, rows>
+  %end = pack.embed token of %ew offset 0 : !pack.weight<4 by 4 by f32, rows> -> !pack.buffer<4, logits>
+  pack.return %end : !pack.buffer<4, logits>
+}
+
+// -----
+
+lm.tensor private @m : tensor<4x4xf32>
+// A cap of scores is above zero.
+pack.step @model {
+  %xt = pack.constant "t" [0, 0, 0, 0] : !pack.weight<1 by 4 by f32, rows>
+  %x = pack.embed token of %xt offset 0 : !pack.weight<1 by 4 by f32, rows> -> !pack.buffer<4, all>
+  %map = pack.constant "kv_map" [0, 2, 1, 0] : !pack.weight<1 by 4 by i32, rows>
+  %f = pack.constant "rope" [0, 0] : !pack.weight<1 by 2 by f32, rows>
+  %t = pack.rope_table %f : !pack.weight<1 by 2 by f32, rows> -> !pack.buffer<4, all>
+  %q = pack.embed token of %xt offset 0 : !pack.weight<1 by 4 by f32, rows> -> !pack.buffer<4, all>
+  %map1 = pack.constant "kv_map" [0, 1, 0] : !pack.weight<1 by 3 by i32, rows>
+  %c = pack.kv_write %t, %t : !pack.buffer<4, all>, !pack.buffer<4, all> -> !pack.cache<1 by 4 by f32>
+  // expected-error @+1 {{softcap is not a finite number above 0}}
+  %a = pack.attention %q over %c kv_map %map1 : !pack.weight<1 by 3 by i32, rows> scale 0.5 softcap 0.0 : !pack.buffer<4, all>, !pack.cache<1 by 4 by f32> -> !pack.buffer<4, all>
+  %e = lm.weight @m : tensor<4x4xf32>
+  %ew = pack.weight "e" %e : tensor<4x4xf32> -> !pack.weight<4 by 4 by f32, rows>
+  %end = pack.embed token of %ew offset 0 : !pack.weight<4 by 4 by f32, rows> -> !pack.buffer<4, logits>
+  pack.return %end : !pack.buffer<4, logits>
+}

@@ -27,6 +27,12 @@ pack.step @model {
   %n = pack.norm layer %x scale %eight : !pack.weight<1 by 8 by f32, rows> bias %eight : !pack.weight<1 by 8 by f32, rows> eps 1.0e-5 : !pack.buffer<8, all> -> !pack.buffer<8, all>
   // CHECK: pack.norm rms
   %r = pack.norm rms %n scale %eight : !pack.weight<1 by 8 by f32, rows> eps 1.0e-5 {place = 64 : i64} : !pack.buffer<8, all> -> !pack.buffer<8, all>
+  // CHECK: pack.head_norm %{{.+}} scale %{{.+}} eps 9.99999997E-7 : {{(!pack.buffer)?}}<8, all>, {{(!pack.weight)?}}<1 by 2 by f32, rows>
+  %hn = pack.head_norm %r scale %f eps 1.0e-6 : !pack.buffer<8, all>, !pack.weight<1 by 2 by f32, rows> -> !pack.buffer<8, all>
+  // CHECK: pack.softcap %{{.+}} cap 3.000000e+01
+  %cap = pack.softcap %r cap 30.0 : !pack.buffer<8, all> -> !pack.buffer<8, all>
+  // CHECK: pack.rope_table %{{.+}} magnitude 1.250000e+00
+  %tm = pack.rope_table %f magnitude 1.25 : !pack.weight<1 by 2 by f32, rows> -> !pack.buffer<4, all>
   // CHECK: pack.rope_table
   %t = pack.rope_table %f : !pack.weight<1 by 2 by f32, rows> -> !pack.buffer<4, all>
   // CHECK: pack.rope %{{.+}} by %{{.+}} head_dim 4
@@ -35,6 +41,8 @@ pack.step @model {
   %c = pack.kv_write %t, %t : !pack.buffer<4, all>, !pack.buffer<4, all> -> !pack.cache<1 by 4 by f32>
   // CHECK: pack.attention %{{.+}} over %{{.+}} kv_map
   %a = pack.attention %q over %c kv_map %map : !pack.weight<1 by 4 by i32, rows> scale 0.5 : !pack.buffer<8, all>, !pack.cache<1 by 4 by f32> -> !pack.buffer<8, all>
+  // CHECK: scale 5.000000e-01 window 3 softcap 5.000000e+01
+  %aw = pack.attention %q over %c kv_map %map : !pack.weight<1 by 4 by i32, rows> scale 0.5 window 3 softcap 50.0 : !pack.buffer<8, all>, !pack.cache<1 by 4 by f32> -> !pack.buffer<8, all>
   // CHECK: pack.kv_write %{{.+}} -> {{(!pack.cache)?}}<1 by 4 by bf16>
   %c16 = pack.kv_write %t, %t : !pack.buffer<4, all>, !pack.buffer<4, all> -> !pack.cache<1 by 4 by bf16>
   // CHECK: pack.kv_write %{{.+}} -> {{(!pack.cache)?}}<1 by 4 by i8>

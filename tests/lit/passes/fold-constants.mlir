@@ -224,3 +224,69 @@ func.func @unchanged(%x: tensor<?x2xf32>) -> tensor<?x2xf32> {
   }
   return %9 : tensor<?x2xf32>
 }
+
+// -----
+
+// A norm of a row that is the same for all tokens is a constant row as well; of zeros it is zero.
+// COUNT: remark: lm-fold-constants: constants 0, blocks 1
+// CHECK-LABEL: func.func @norm_after(
+// CHECK-SAME: %[[X:.+]]: tensor<?x2xf32>)
+// CHECK-NEXT: return %[[X]]
+lm.tensor private @w : tensor<2x2xf32>
+lm.tensor private @n : tensor<2xf32>
+func.func @norm_after(%x: tensor<?x2xf32>) -> tensor<?x2xf32> {
+  %1 = lm.block ffn layer 0 (%a = %x) : tensor<?x2xf32> {
+    %s = lm.select %a cols <> : tensor<?x2xf32> -> tensor<?x0xf32>
+    %w = lm.weight @w cols <> : tensor<2x0xf32>
+    %n = lm.weight @n : tensor<2xf32>
+    %2 = lm.linear %s, %w : tensor<?x0xf32>, tensor<2x0xf32> -> tensor<?x2xf32>
+    %3 = lm.rms_norm %2 scale %n eps 1.0e-06 : tensor<?x2xf32>, tensor<2xf32> -> tensor<?x2xf32>
+    %4 = lm.add %a, %3 : tensor<?x2xf32>, tensor<?x2xf32> -> tensor<?x2xf32>
+    lm.yield %4 : tensor<?x2xf32>
+  }
+  return %1 : tensor<?x2xf32>
+}
+
+// -----
+
+// With a bias before the norm, the norm of the bias is added.
+// COUNT: remark: lm-fold-constants: constants 0, blocks 0
+// CHECK-LABEL: func.func @norm_after_bias(
+// CHECK-SAME: %[[X:.+]]: tensor<?x2xf32>)
+lm.tensor private @w : tensor<2x2xf32>
+lm.tensor private @n : tensor<2xf32>
+func.func @norm_after_bias(%x: tensor<?x2xf32>) -> tensor<?x2xf32> {
+  // CHECK: %[[N:.+]] = lm.weight @n
+  // CHECK: %[[R:.+]] = lm.rms_norm %[[N]] scale %[[N]] eps 1.000000e-06 : tensor<2xf32>, tensor<2xf32> -> tensor<2xf32>
+  // CHECK: %[[C:.+]] = lm.layer_norm %[[R]] eps 1.000000e-06 : tensor<2xf32> -> tensor<2xf32>
+  // CHECK: lm.add %[[X]], %[[C]] : tensor<?x2xf32>, tensor<2xf32> -> tensor<?x2xf32>
+  %s = lm.select %x cols <> : tensor<?x2xf32> -> tensor<?x0xf32>
+  %w = lm.weight @w cols <> : tensor<2x0xf32>
+  %n = lm.weight @n : tensor<2xf32>
+  %2 = lm.linear %s, %w bias %n : tensor<?x0xf32>, tensor<2x0xf32>, tensor<2xf32> -> tensor<?x2xf32>
+  %3 = lm.rms_norm %2 scale %n eps 1.0e-06 : tensor<?x2xf32>, tensor<2xf32> -> tensor<?x2xf32>
+  %4 = lm.layer_norm %3 eps 1.0e-06 : tensor<?x2xf32> -> tensor<?x2xf32>
+  %5 = lm.add %x, %4 : tensor<?x2xf32>, tensor<?x2xf32> -> tensor<?x2xf32>
+  return %5 : tensor<?x2xf32>
+}
+
+// -----
+
+// Without eps the norm of zeros is not a number, and a norm of what tokens differ in is none.
+// COUNT: remark: lm-fold-constants: constants 0, blocks 0
+// CHECK-LABEL: func.func @norm_stays(
+lm.tensor private @w : tensor<2x2xf32>
+lm.tensor private @n : tensor<2xf32>
+func.func @norm_stays(%x: tensor<?x2xf32>) -> tensor<?x2xf32> {
+  // CHECK: lm.rms_norm {{.*}} eps 0.000000e+00 : tensor<?x2xf32>
+  // CHECK: lm.rms_norm {{.*}} eps 1.000000e-06 : tensor<?x2xf32>
+  %s = lm.select %x cols <> : tensor<?x2xf32> -> tensor<?x0xf32>
+  %w = lm.weight @w cols <> : tensor<2x0xf32>
+  %n = lm.weight @n : tensor<2xf32>
+  %2 = lm.linear %s, %w : tensor<?x0xf32>, tensor<2x0xf32> -> tensor<?x2xf32>
+  %3 = lm.rms_norm %2 scale %n eps 0.0 : tensor<?x2xf32>, tensor<2xf32> -> tensor<?x2xf32>
+  %4 = lm.add %x, %3 : tensor<?x2xf32>, tensor<?x2xf32> -> tensor<?x2xf32>
+  %5 = lm.rms_norm %x scale %n eps 1.0e-06 : tensor<?x2xf32>, tensor<2xf32> -> tensor<?x2xf32>
+  %6 = lm.add %4, %5 : tensor<?x2xf32>, tensor<?x2xf32> -> tensor<?x2xf32>
+  return %6 : tensor<?x2xf32>
+}

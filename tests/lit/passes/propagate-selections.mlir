@@ -182,3 +182,48 @@ func.func @unchanged(%x: tensor<?x4xf32>, %p: tensor<?xi32>) -> tensor<?x3xf32> 
   %24 = lm.add %22, %23 : tensor<?x3xf32>, tensor<?x3xf32> -> tensor<?x3xf32>
   return %24 : tensor<?x3xf32>
 }
+
+// -----
+
+// Whole heads through the norm of heads, whose one scale stays; through a soft cap; a splat gets
+// narrower.
+// CHECK-LABEL: func.func @head_norm(
+// CHECK-SAME: %[[X:.+]]: tensor<?x2xf32>)
+lm.tensor private @q : tensor<6x2xf32>
+lm.tensor private @n : tensor<2xf32>
+func.func @head_norm(%x: tensor<?x2xf32>) -> tensor<?x4xf32> {
+  // CHECK-DAG: %[[Q:.+]] = lm.weight @q rows <4, 5, 0, 1> : tensor<4x2xf32>
+  // CHECK-DAG: %[[C:.+]] = lm.splat 2.000000e+00 : tensor<4xf32>
+  // CHECK-DAG: %[[N:.+]] = lm.weight @n : tensor<2xf32>
+  // CHECK: %[[L:.+]] = lm.linear %[[X]], %[[Q]]
+  // CHECK: %[[M:.+]] = lm.mul %[[L]], %[[C]]
+  // CHECK: %[[S:.+]] = lm.softcap %[[M]] cap 3.000000e+00 : tensor<?x4xf32>
+  // CHECK: %[[R:.+]] = lm.rms_norm %[[S]] scale %[[N]] group 2 eps 1.000000e-06 : tensor<?x4xf32>, tensor<2xf32>
+  // CHECK: return %[[R]]
+  %q = lm.weight @q : tensor<6x2xf32>
+  %n = lm.weight @n : tensor<2xf32>
+  %c = lm.splat 2.0 : tensor<6xf32>
+  %1 = lm.linear %x, %q : tensor<?x2xf32>, tensor<6x2xf32> -> tensor<?x6xf32>
+  %2 = lm.mul %1, %c : tensor<?x6xf32>, tensor<6xf32> -> tensor<?x6xf32>
+  %3 = lm.softcap %2 cap 3.0 : tensor<?x6xf32> -> tensor<?x6xf32>
+  %4 = lm.rms_norm %3 scale %n group 2 eps 1.0e-06 : tensor<?x6xf32>, tensor<2xf32> -> tensor<?x6xf32>
+  %5 = lm.select %4 cols <4, 5, 0, 1> : tensor<?x6xf32> -> tensor<?x4xf32>
+  return %5 : tensor<?x4xf32>
+}
+
+// -----
+
+// A norm over the whole row wants every column, and one over heads wants whole heads.
+// CHECK-LABEL: func.func @norms_stay(
+func.func @norms_stay(%x: tensor<?x4xf32>, %s: tensor<4xf32>, %h: tensor<2xf32>) -> tensor<?x2xf32> {
+  // CHECK: lm.rms_norm %{{.+}} scale %{{.+}} eps {{.*}} : tensor<?x4xf32>
+  // CHECK: lm.select
+  // CHECK: lm.rms_norm %{{.+}} scale %{{.+}} group 2 eps {{.*}} : tensor<?x4xf32>
+  // CHECK: lm.select
+  %1 = lm.rms_norm %x scale %s eps 1.0e-06 : tensor<?x4xf32>, tensor<4xf32> -> tensor<?x4xf32>
+  %2 = lm.select %1 cols <0, 1> : tensor<?x4xf32> -> tensor<?x2xf32>
+  %3 = lm.rms_norm %x scale %h group 2 eps 1.0e-06 : tensor<?x4xf32>, tensor<2xf32> -> tensor<?x4xf32>
+  %4 = lm.select %3 cols <1, 2> : tensor<?x4xf32> -> tensor<?x2xf32>
+  %5 = lm.add %2, %4 : tensor<?x2xf32>, tensor<?x2xf32> -> tensor<?x2xf32>
+  return %5 : tensor<?x2xf32>
+}

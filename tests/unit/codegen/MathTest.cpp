@@ -11,7 +11,7 @@ using namespace coppice;
 using namespace coppice::test;
 
 namespace {
-enum Function { Exp, ExpOfNegative, Sin, Cos, Gelu, GeluTanh, Silu };
+enum Function { Exp, ExpOfNegative, Sin, Cos, Gelu, GeluTanh, Silu, Tanh };
 
 mlir::Value emit(KernelBuilder &k, Function function, mlir::Value x) {
   switch (function) {
@@ -29,6 +29,8 @@ mlir::Value emit(KernelBuilder &k, Function function, mlir::Value x) {
     return math::geluTanh(k, x);
   case Silu:
     return math::silu(k, x);
+  case Tanh:
+    return math::tanh(k, x);
   }
   llvm_unreachable("a function without code");
 }
@@ -182,4 +184,21 @@ TEST(Math, Activations) {
                   }),
             2e-7);
   EXPECT_LE(worst(Silu, [](double v) { return v / (1 + std::exp(-v)); }), 1.5e-7);
+}
+
+// tanh stays within 2 ulp over the whole range, is 1 far out, and NaN for NaN.
+TEST(Math, Tanh) {
+  std::vector<float> x = sweep(-20, 20, 200000);
+  double worst = worstUlps(x, applyEverywhere(Tanh, x), [](double v) { return std::tanh(v); });
+  EXPECT_LE(worst, 2);
+  EXPECT_GT(worst, 0.4);
+  float inf = INFINITY, nan = std::numeric_limits<float>::quiet_NaN();
+  x = {inf, 1e30f, 100, -inf, -1e30f, -100, nan, 0, 1, 1, 1, 1, 1, 1, 1, 1};
+  std::vector<float> y = applyEverywhere(Tanh, x);
+  for (int i : {0, 1, 2})
+    EXPECT_EQ(y[i], 1) << x[i];
+  for (int i : {3, 4, 5})
+    EXPECT_EQ(y[i], -1) << x[i];
+  EXPECT_TRUE(std::isnan(y[6]));
+  EXPECT_EQ(y[7], 0);
 }

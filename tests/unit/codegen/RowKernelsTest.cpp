@@ -137,6 +137,87 @@ TEST(Norm, EqualsTheFormula) {
       }
 }
 
+// Each head of each row is divided by its own root mean square, which the heads beside it do not
+// touch, and scaled by the one scale; in place is the same.
+TEST(HeadNorm, EqualsTheFormula) {
+  Random random(12);
+  for (uint32_t headDim : widths())
+    for (bool inPlace : {false, true}) {
+      uint32_t heads = 1 + random.below(4), rows = 3, width = heads * headDim;
+      float eps = random.below(2) ? 1e-6f : 0.5f;
+      std::vector<float> input = random.values(rows * width), scale = random.values(headDim);
+      Weights weights;
+      uint32_t word = weights.add(scale);
+      std::vector<float> first;
+      for (const std::string &target : runnableTargets())
+        for (Flush flush : {Flush::Exact, Flush::Begin}) {
+          Step step(weights, rows, {width, width}, flush);
+          step.fill(0, input);
+          std::vector<uint32_t> args = {COPPICE_ROWS_ALL,   step.word(0), step.word(inPlace ? 0 : 1),
+                                        word,               heads,        headDim,
+                                        asWord(eps)};
+          // Cut within a row.
+          uint64_t cut = random.below(rows * heads);
+          step.run(codeFor(target).kernel("head_norm"), args, cut, rows * heads);
+          step.run(codeFor(target).kernel("head_norm"), args, 0, cut);
+          std::vector<float> got = step.take(inPlace ? 0 : 1);
+          if (first.empty())
+            first = got;
+          for (size_t i = 0; i < got.size(); ++i)
+            ASSERT_EQ(bits(got[i]), bits(first[i])) << target << " head of " << headDim;
+        }
+      for (uint32_t head = 0; head < rows * heads; ++head) {
+        const float *x = &input[head * headDim];
+        double square = 0;
+        for (uint32_t i = 0; i < headDim; ++i)
+          square += double(x[i]) * x[i] / headDim;
+        for (uint32_t i = 0; i < headDim; ++i) {
+          double want = x[i] / std::sqrt(square + eps) * scale[i];
+          ASSERT_NEAR(first[head * headDim + i], want, 1e-6 * (1 + std::fabs(want)))
+              << "head of " << headDim;
+        }
+      }
+    }
+}
+
+// softcap equals its formula in an arena buffer, in place, and on the caller's logits, whose rows
+// follow each other without padding.
+TEST(Softcap, EqualsTheFormula) {
+  Random random(13);
+  for (uint32_t width : widths())
+    for (unsigned variant = 0; variant < 3; ++variant) {
+      uint32_t rows = 3;
+      float cap = variant == 1 ? 30.0f : 0.7f;
+      std::vector<float> input = random.values(rows * width);
+      for (float &x : input)
+        x *= 50;
+      std::vector<float> got, logits;
+      if (variant < 2) {
+        got = runEverywhere(
+            "softcap", Weights(), rows, {width, width}, variant,
+            [&](Step &step) { step.fill(0, input); },
+            [&](Step &step) {
+              return std::vector<uint32_t>{COPPICE_ROWS_LOGITS, step.word(0), step.word(variant),
+                                           width, asWord(cap)};
+            });
+      } else {
+        runEverywhere(
+            "softcap", Weights(), rows, {1}, 0,
+            [&](Step &step) {
+              logits = input;
+              step.frame.logits = logits.data();
+            },
+            [&](Step &) {
+              return std::vector<uint32_t>{COPPICE_ROWS_LOGITS, args::kNone, args::kNone, width,
+                                           asWord(cap)};
+            });
+        got = logits;
+      }
+      for (size_t i = 0; i < got.size(); ++i)
+        ASSERT_NEAR(got[i], cap * std::tanh(double(input[i]) / cap), 4e-7 * cap) << width;
+    }
+}
+
 // The table holds the cosine and sine of float32(position) * frequency to float32's precision, at
 // positions up to 100000 and beyond, where a float32 reduction would be lost.
 TEST(Rope, TableIsExactAtLargePositions) {
