@@ -1,8 +1,10 @@
-// linear_{f32,f16,bf16}: out = in x W^T (+ bias) (+ residual), item = one panel of output rows.
+// linear_{f32,f16,bf16}, expert_linear_{f32,f16,bf16}: out = in x W^T (+ bias) (+ residual), item =
+// one panel of output rows.
 //
 // Every output element is one accumulator: fma over K in rising order from +0, then + bias, then
 // + residual. Lanes are outputs, so register tiles (rows by panels) only choose what is computed
 // side by side: no tile shape, split of items or vector width changes a bit.
+#include "compiler/codegen/kernels/Experts.h"
 #include "compiler/codegen/kernels/Kernels.h"
 #include "compiler/codegen/kernels/LinearOutput.h"
 
@@ -23,8 +25,9 @@ constexpr unsigned kDecodeUnroll = 4;
 
 class LinearEmitter {
 public:
-  LinearEmitter(KernelBuilder &k, WeightType type);
+  LinearEmitter(KernelBuilder &k, WeightType type, bool experts = false);
   void emit();
+  void emitExperts();
 
 private:
   // A register tile: `rows` input rows against `vectors` of 16 output rows of each of `panels`
@@ -50,8 +53,9 @@ private:
   Value rows, ins, outs, in, inStride, weight;
 };
 
-LinearEmitter::LinearEmitter(KernelBuilder &k, WeightType type)
-    : k(k), type(type), output(k), rows(output.rows), ins(output.ins), outs(output.outs) {
+LinearEmitter::LinearEmitter(KernelBuilder &k, WeightType type, bool experts)
+    : k(k), type(type), output(k, /*addends=*/!experts), rows(output.rows), ins(output.ins),
+      outs(output.outs) {
   in = k.buffer(k.arg(args::Linear::in));
   inStride = k.rowBytes(ins);
   weight = k.weights(k.arg(args::Linear::weight));
@@ -60,6 +64,16 @@ LinearEmitter::LinearEmitter(KernelBuilder &k, WeightType type)
 void LinearEmitter::emit() {
   wholePanels();
   tailPanels();
+}
+
+void LinearEmitter::emitExperts() {
+  Value all = in;
+  kernels::forExperts(k, output, [&](Value first, Value expert) {
+    rows = output.rows;
+    in = k.at(all, k.mul(first, inStride));
+    weight = kernels::expertWeight(k, expert);
+    emit();
+  });
 }
 
 /// Panels lie without padding, so the panel that starts at output row r starts r * K elements in.
@@ -200,3 +214,7 @@ void LinearEmitter::step(const Tile &shape, ArrayRef<Value> inputs, ArrayRef<Val
 } // namespace
 
 void coppice::kernels::linear(KernelBuilder &k, WeightType type) { LinearEmitter(k, type).emit(); }
+
+void coppice::kernels::expertLinear(KernelBuilder &k, WeightType type) {
+  LinearEmitter(k, type, /*experts=*/true).emitExperts();
+}
