@@ -3,8 +3,9 @@
 //
 // Units. "buf" is an arena offset in 64 bytes per row, as kernel_abi.h says; rows of a buffer of
 // width w are roundUp(w, 16) floats apart (the kernels compute it from the width). "weight" is an
-// offset into the weight segment in 64 bytes. "set" is COPPICE_ROWS_ALL or _LOGITS. Floats are
-// bit-cast. kNone in a buf or weight word means "absent". Items per stage are in brackets.
+// offset into the weight segment in 64 bytes. "set" is a row set, COPPICE_ROWS_ALL or others.
+// Floats are bit-cast. kNone in a buf or weight word means "absent". Items per stage are in
+// brackets.
 #pragma once
 #include <cstdint>
 
@@ -111,6 +112,51 @@ struct Mask {
 // gather: out row r of the LOGITS set = in row source[r] of the ALL set.       [logits rows]
 struct Gather {
   enum : uint32_t { in, out, width, count };
+};
+
+// Experts. A router's choices of a row are `picks` numbers of experts, the highest score first and
+// of equal ones the lower number, then as many weights; rows lie as those of a buffer of width 2 *
+// picks. Rows of the ROUTED sets are choices in the order of experts, those of one expert in the
+// order of rows. Groups of n rows are words: where each expert's routed rows begin [experts], where
+// the last ones end, of each routed row the row it comes from [n * picks], and of each choice of
+// each row the routed row [n][picks].
+//
+// route: weights are softmax over the scores of all experts, or with `normalize` of the chosen.
+// [rows]
+struct Route {
+  enum : uint32_t { set, in, out, experts, picks, normalize, count };
+};
+// group: in: choices of all rows of the set; out: their groups.                        [1]
+struct Group {
+  enum : uint32_t { set, in, out, experts, picks, count };
+};
+// dispatch: each routed row is the row it comes from; rows of 64 * rowWords bytes. [routed rows]
+struct Dispatch {
+  enum : uint32_t { set, in, out, groups, experts, rowWords, count };
+};
+// expert_linear_{f32,f16,bf16,i8,i4}: as linear, for each expert's routed rows with its matrix,
+// which lies expert * stride * 64 bytes from `weight`; bias and residual are kNone. Item = panel *
+// experts + expert.                                                              [panels * experts]
+struct ExpertLinear {
+  enum : uint32_t {
+    set,
+    in,
+    out,
+    weight,
+    bias,
+    residual,
+    ins,
+    outs,
+    groups,
+    experts,
+    stride,
+    count
+  };
+};
+// combine: out = residual + sum over the row's choices in order, from +0, fma(weight, the routed
+// row, sum); `set` is that of the rows, in holds routed ones; out may equal residual. [rows]
+struct Combine {
+  enum : uint32_t { set, in, choices, groups, residual, out, width, experts, picks, count };
 };
 
 } // namespace coppice::args

@@ -17,6 +17,7 @@ static const std::map<std::string, Emitter, std::less<>> &registry() {
       WeightType t = type;
       std::string name = suffix;
       all["linear_" + name] = [t](KernelBuilder &k) { kernels::linear(k, t); };
+      all["expert_linear_" + name] = [t](KernelBuilder &k) { kernels::expertLinear(k, t); };
       all["embed_rows_" + name] = [t](KernelBuilder &k) { kernels::embedRows(k, t); };
       all["embed_panel_" + name] = [t](KernelBuilder &k) { kernels::embedPanel(k, t); };
     }
@@ -24,6 +25,9 @@ static const std::map<std::string, Emitter, std::less<>> &registry() {
       CodeType t = type;
       std::string name = suffix;
       all["linear_" + name] = [t](KernelBuilder &k) { kernels::quantizedLinear(k, t); };
+      all["expert_linear_" + name] = [t](KernelBuilder &k) {
+        kernels::quantizedExpertLinear(k, t);
+      };
       all["embed_rows_" + name] = [t](KernelBuilder &k) { kernels::quantizedEmbedRows(k, t); };
       all["embed_panel_" + name] = [t](KernelBuilder &k) { kernels::quantizedEmbedPanel(k, t); };
     }
@@ -66,6 +70,10 @@ static const std::map<std::string, Emitter, std::less<>> &registry() {
     all["select"] = kernels::select;
     all["mask"] = mask;
     all["gather"] = gather;
+    all["route"] = route;
+    all["group"] = kernels::group;
+    all["dispatch"] = dispatch;
+    all["combine"] = combine;
     return all;
   }();
   return kernels;

@@ -65,8 +65,14 @@ LogicalResult ReturnOp::verify() {
 }
 
 LogicalResult WeightOp::verify() {
-  auto source = cast<RankedTensorType>(getSource().getType());
   WeightType type = getType();
+  if (int64_t(getSources().size()) != type.getExperts())
+    return emitOpError() << "packs " << getSources().size() << " sources as " << type;
+  for (Value other : getSources())
+    if (other.getType() != getSource().getType())
+      return emitOpError() << "packs " << getSource().getType() << " and " << other.getType()
+                           << ": the matrices of a layer's experts are of one shape";
+  auto source = cast<RankedTensorType>(getSource().getType());
   bool matrix = source.getRank() == 2;
   int64_t rows = matrix ? source.getDimSize(0) : 1;
   int64_t cols = matrix ? source.getDimSize(1) : source.getDimSize(0);
@@ -264,6 +270,18 @@ LogicalResult GatherOp::verify() {
 LogicalResult ObserveOp::verify() {
   if (getName().empty())
     return emitOpError() << "needs a name";
+  auto groups = getGroups() ? cast<GroupsType>(getGroups().getType()) : GroupsType();
+  RowSet set = getInput().getType().getSet();
+  bool ofExpert = groups && getExpert();
+  if (isRouted(set) != ofExpert)
+    return emitOpError() << "marks " << getInput().getType()
+                         << ": of routed rows those of one expert, of others all";
+  if (!ofExpert)
+    return success();
+  int64_t expert = int32_t(*getExpert());
+  if (expert < 0 || expert >= groups.getExperts() || routed(groups.getSet()) != set)
+    return emitOpError() << "marks expert " << expert << " of " << groups << " in "
+                         << getInput().getType();
   return success();
 }
 

@@ -47,6 +47,10 @@ RowSet setOf(Type rows) {
 int64_t rowBytesOf(Type type) {
   if (auto quantized = dyn_cast<QuantizedType>(type))
     return quantized.rowBytes();
+  if (auto choices = dyn_cast<ChoicesType>(type))
+    return choices.rowBytes();
+  if (auto groups = dyn_cast<GroupsType>(type))
+    return groups.rowBytes();
   auto buffer = dyn_cast<BufferType>(type);
   return buffer ? buffer.rowBytes() : -1;
 }
@@ -68,13 +72,34 @@ LogicalResult QuantizedType::verify(function_ref<InFlightDiagnostic()> emitError
 }
 
 LogicalResult WeightType::verify(function_ref<InFlightDiagnostic()> emitError, int64_t rows,
-                                 int64_t cols, Type element, Layout layout) {
+                                 int64_t cols, Type element, Layout layout, int64_t experts) {
   if (rows < 0 || cols < 0)
     return emitError() << "a weight cannot be " << rows << " by " << cols;
+  if (experts < 1)
+    return emitError() << "a weight cannot be of " << experts << " experts";
   if (!element.isF32() && !element.isF16() && !element.isBF16() && !element.isInteger(32) &&
       !element.isInteger(8) && !element.isInteger(4))
     return emitError() << "a weight's elements are f32, f16, bf16, i8, i4 or i32, not " << element;
   return success();
+}
+
+static LogicalResult verifyChoice(function_ref<InFlightDiagnostic()> emitError, int64_t picks,
+                                  int64_t experts, RowSet set) {
+  if (picks < 1 || picks > experts)
+    return emitError() << "a row cannot choose " << picks << " of " << experts << " experts";
+  if (isRouted(set))
+    return emitError() << "rows are routed once";
+  return success();
+}
+
+LogicalResult ChoicesType::verify(function_ref<InFlightDiagnostic()> emitError, int64_t picks,
+                                  int64_t experts, RowSet set) {
+  return verifyChoice(emitError, picks, experts, set);
+}
+
+LogicalResult GroupsType::verify(function_ref<InFlightDiagnostic()> emitError, int64_t picks,
+                                 int64_t experts, RowSet set) {
+  return verifyChoice(emitError, picks, experts, set);
 }
 
 LogicalResult CacheType::verify(function_ref<InFlightDiagnostic()> emitError, int64_t heads,

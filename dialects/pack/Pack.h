@@ -25,5 +25,10 @@ int64_t widthOf(mlir::Type rows);
 RowSet setOf(mlir::Type rows);
 /// Bytes of one row in the arena; -1 for a type that has no place there.
 int64_t rowBytesOf(mlir::Type type);
+/// Bytes in the arena for each row of a step: routed rows are several. -1 as above.
+int64_t arenaBytesOf(mlir::Value value);
+/// Whether a set holds a row for each choice; and the set that holds those of `set`.
+bool isRouted(RowSet set);
+RowSet routed(RowSet set);
 
 } // namespace coppice::pack

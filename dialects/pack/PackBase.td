@@ -15,7 +15,7 @@ def Pack_Dialect : Dialect {
     buffers: one row per token of the step, `N` floats wide. Values are still SSA: where a buffer
     lies in the arena is an attribute that memory planning sets. Every stage works either on all
     rows of the step or only on those whose logits are wanted; `pack.gather` goes from the one to
-    the other.
+    the other. Layers of experts work on routed rows, one for each expert that a row chose.
   }];
   let useDefaultTypePrinterParser = 1;
   let useDefaultAttributePrinterParser = 1;
@@ -24,7 +24,15 @@ def Pack_Dialect : Dialect {
 
 def Pack_AllRows : I32EnumAttrCase<"All", 0, "all">;
 def Pack_LogitRows : I32EnumAttrCase<"Logits", 1, "logits">;
-def Pack_RowSet : I32EnumAttr<"RowSet", "which rows of a step", [Pack_AllRows, Pack_LogitRows]> {
+def Pack_RoutedRows : I32EnumAttrCase<"Routed", 2, "routed">;
+def Pack_RoutedLogitRows : I32EnumAttrCase<"RoutedLogits", 3, "routed_logits">;
+def Pack_RowSet : I32EnumAttr<"RowSet", "which rows of a step",
+                              [Pack_AllRows, Pack_LogitRows, Pack_RoutedRows,
+                               Pack_RoutedLogitRows]> {
+  let description = [{
+    `routed` holds the rows of `all`, and `routed_logits` those of `logits`, each as often as it
+    chooses an expert, in the order of the experts.
+  }];
   let cppNamespace = "::coppice::pack";
   let genSpecializedAttr = 0;
 }
@@ -96,12 +104,18 @@ def Pack_WeightType : Pack_Type<"Weight", "weight"> {
   let description = [{
     `!pack.weight<172 by 64 by f16, panels>`; a vector has one row. Elements are f32, f16, bf16, or
     i32 for lists of indices; i8 and i4 are quantized in groups of 32 along the columns, with an f16
-    scale for each group.
+    scale for each group. `!pack.weight<96 by 64 by f16, panels, 8>` holds such a matrix for each of
+    8 experts, each at the first multiple of 64 bytes from the end of the one before.
   }];
   let parameters = (ins "int64_t":$rows, "int64_t":$cols, "::mlir::Type":$element,
-                        EnumParameter<Pack_Layout>:$layout);
-  let assemblyFormat = "`<` $rows `by` $cols `by` $element `,` $layout `>`";
+                        EnumParameter<Pack_Layout>:$layout,
+                        DefaultValuedParameter<"int64_t", "1">:$experts);
+  let assemblyFormat = "`<` $rows `by` $cols `by` $element `,` $layout (`,` $experts^)? `>`";
   let genVerifyDecl = 1;
+  let builders = [TypeBuilder<(ins "int64_t":$rows, "int64_t":$cols, "::mlir::Type":$element,
+                                   "Layout":$layout), [{
+    return $_get($_ctxt, rows, cols, element, layout, 1);
+  }]>];
   let extraClassDeclaration = [{
     /// i8 or i4.
     bool isQuantized() const { return getElement().isInteger(8) || getElement().isInteger(4); }
@@ -114,7 +128,39 @@ def Pack_WeightType : Pack_Type<"Weight", "weight"> {
       int64_t rest = getCols() % 32;
       return getCols() / 32 * (4 * bits + 2) + (rest ? (rest + pack - 1) / pack * 4 + 2 : 0);
     }
-    int64_t bytes() const { return getRows() * rowBytes(); }
+    /// Bytes from one expert's matrix to the next, a multiple of 64.
+    int64_t stride() const { return (getRows() * rowBytes() + 63) / 64 * 64; }
+    int64_t bytes() const { return (getExperts() - 1) * stride() + getRows() * rowBytes(); }
+  }];
+}
+
+def Pack_ChoicesType : Pack_Type<"Choices", "choices"> {
+  let summary = "The experts that each row of a row set is sent to, and their weights";
+  let description = [{
+    `!pack.choices<2 of 8, all>`: of 8 experts 2, the one of the highest score first. Rows are those
+    of a buffer of width 2 * 2: the experts' numbers (i32), then the weights (f32).
+  }];
+  let parameters = (ins "int64_t":$picks, "int64_t":$experts, EnumParameter<Pack_RowSet>:$set);
+  let assemblyFormat = "`<` $picks `of` $experts `,` $set `>`";
+  let genVerifyDecl = 1;
+  let extraClassDeclaration = [{
+    /// Bytes of one row in the arena, a multiple of 64.
+    int64_t rowBytes() const { return (2 * getPicks() + 15) / 16 * 64; }
+  }];
+}
+
+def Pack_GroupsType : Pack_Type<"Groups", "groups"> {
+  let summary = "The choices of a row set in the order of experts";
+  let description = [{
+    `!pack.groups<2 of 8, all>`: which of the routed rows are each expert's, which rows they come
+    from, and where each row's choices are among them. compiler/codegen/KernelArgs.h has every word.
+  }];
+  let parameters = (ins "int64_t":$picks, "int64_t":$experts, EnumParameter<Pack_RowSet>:$set);
+  let assemblyFormat = "`<` $picks `of` $experts `,` $set `>`";
+  let genVerifyDecl = 1;
+  let extraClassDeclaration = [{
+    /// Bytes in the arena for each row, a multiple of 64; experts + 1 words are there once.
+    int64_t rowBytes() const { return (getExperts() + 1 + 2 * getPicks() + 15) / 16 * 64; }
   }];
 }
 

@@ -42,12 +42,18 @@ def Pack_WeightOp : Pack_Op<"weight", [Pure]> {
   let summary = "Packs a weight or a constant row";
   let description = [{
     The source is an `lm.weight` or a constant-row expression; it is evaluated while the artifact
-    is written. `offset` is its place in the weight segment in bytes, set by memory planning.
+    is written. A weight of several experts has an `lm.weight` for each. `offset` is its place in the
+    weight segment in bytes, set by memory planning.
   }];
-  let arguments = (ins LM_WeightTensor:$source, StrAttr:$role, OptionalAttr<I64Attr>:$offset);
+  let arguments = (ins Variadic<LM_WeightTensor>:$sources, StrAttr:$role,
+                       OptionalAttr<I64Attr>:$offset);
   let results = (outs Pack_WeightType:$result);
-  let assemblyFormat = "$role $source attr-dict `:` type($source) `->` type($result)";
+  let assemblyFormat = "$role $sources attr-dict `:` type($sources) `->` type($result)";
   let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    /// The first; of a weight that is not of experts the only one.
+    ::mlir::Value getSource() { return getSources().front(); }
+  }];
 }
 
 def Pack_ConstantOp : Pack_Op<"constant", [Pure]> {
@@ -246,16 +252,25 @@ def Pack_ObserveOp : Pack_Op<"observe", [MemoryEffects<[MemWrite]>]> {
   let description = [{
     Keeps the buffer where it lies, whole and as it was made, up to this place. Nothing removes it:
     it is said to write. Observations become no part of an artifact; the compiler hands the list of
-    them to who runs the step and looks.
+    them to who runs the step and looks. Of routed rows those of one expert are marked.
 
     ```mlir
     pack.observe "model.layers.0.mlp.down_proj.weight" %3 : !pack.buffer<172, all>
+    pack.observe "model.layers.1.mlp.experts.5.down_proj.weight" %4 expert 5 of %g : !pack.groups<2 of 8, all> : !pack.buffer<96, routed>
     ```
   }];
-  let arguments = (ins StrAttr:$name, Pack_BufferType:$input);
-  let assemblyFormat = "$name $input attr-dict `:` type($input)";
+  let arguments = (ins StrAttr:$name, Pack_BufferType:$input, OptionalAttr<I32Attr>:$expert,
+                       Optional<Pack_GroupsType>:$groups);
+  let assemblyFormat = [{
+    $name $input (`expert` $expert^ `of` $groups `:` type($groups))? attr-dict `:` type($input)
+  }];
+  let builders = [OpBuilder<(ins "::mlir::StringRef":$name, "::mlir::Value":$input), [{
+    build($_builder, $_state, name, input, ::mlir::IntegerAttr(), ::mlir::Value());
+  }]>];
   let hasVerifier = 1;
 }
+
+include "dialects/pack/ExpertOps.td"
 
 //===----------------------------------------------------------------------===//
 // Inside kernels

@@ -28,5 +28,11 @@ void binary(KernelBuilder &k, BinaryKind kind);
 void select(KernelBuilder &k);
 void mask(KernelBuilder &k);
 void gather(KernelBuilder &k);
+void route(KernelBuilder &k);
+void group(KernelBuilder &k);
+void dispatch(KernelBuilder &k);
+void expertLinear(KernelBuilder &k, WeightType type);
+void quantizedExpertLinear(KernelBuilder &k, CodeType type);
+void combine(KernelBuilder &k);
 
 } // namespace coppice::kernels

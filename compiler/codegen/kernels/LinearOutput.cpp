@@ -8,20 +8,27 @@ using namespace coppice::kernels;
 using namespace mlir;
 using Values = KernelBuilder::Values;
 
-LinearOutput::LinearOutput(KernelBuilder &k) : k(k) {
+LinearOutput::LinearOutput(KernelBuilder &k, bool addends) : k(k) {
   using A = args::Linear;
   rows = k.rowCount(k.arg(A::set));
   ins = k.arg(A::ins);
   outs = k.arg(A::outs);
   Value outWord = k.arg(A::out), toBuffer = k.notNone(outWord);
   Value logits = k.load(k.ptr, k.at(k.frame, int64_t(offsetof(coppice_frame, logits))), 8);
-  out = k.select(toBuffer, k.buffer(outWord), logits);
+  begin = out = k.select(toBuffer, k.buffer(outWord), logits);
   residualStride = k.rowBytes(outs);
   outStride = k.select(toBuffer, residualStride, k.mul(outs, k.i64c(4)));
+  if (!addends)
+    return;
   hasBias = k.notNone(k.arg(A::bias));
   bias = k.weights(k.arg(A::bias));
   hasResidual = k.notNone(k.arg(A::residual));
   residual = k.buffer(k.arg(A::residual));
+}
+
+void LinearOutput::setRows(Value first, Value count) {
+  rows = count;
+  out = k.at(begin, k.mul(first, outStride));
 }
 
 void LinearOutput::store(ArrayRef<Value> tile, unsigned vectors, Value row, Value column,
@@ -37,27 +44,30 @@ void LinearOutput::store(ArrayRef<Value> tile, unsigned vectors, Value row, Valu
       into.push_back(live ? k.loadTail(address, live)
                           : k.load(type, k.at(address, v * kLanes * 4)));
   };
-  Values biases = k.ifElse(
-      hasBias,
-      [&] {
-        Values loaded;
-        loadRow(k.element(bias, column, k.f32), loaded);
-        return loaded;
-      },
-      [&] { return Values(vectors, k.f32c(0, kLanes)); });
-  for (unsigned i = 0; i < sums.size(); ++i)
+  Values biases;
+  if (hasBias)
+    biases = k.ifElse(
+        hasBias,
+        [&] {
+          Values loaded;
+          loadRow(k.element(bias, column, k.f32), loaded);
+          return loaded;
+        },
+        [&] { return Values(vectors, k.f32c(0, kLanes)); });
+  for (unsigned i = 0; i < sums.size() && hasBias; ++i)
     sums[i] = k.add(sums[i], biases[i % vectors]);
-  sums = k.ifElse(
-      hasResidual,
-      [&] {
-        Values loaded;
-        for (unsigned i = 0; i < rows; ++i)
-          loadRow(addressOf(residual, residualStride, i), loaded);
-        for (unsigned i = 0; i < sums.size(); ++i)
-          loaded[i] = k.add(sums[i], loaded[i]);
-        return loaded;
-      },
-      [&] { return sums; });
+  if (hasResidual)
+    sums = k.ifElse(
+        hasResidual,
+        [&] {
+          Values loaded;
+          for (unsigned i = 0; i < rows; ++i)
+            loadRow(addressOf(residual, residualStride, i), loaded);
+          for (unsigned i = 0; i < sums.size(); ++i)
+            loaded[i] = k.add(sums[i], loaded[i]);
+          return loaded;
+        },
+        [&] { return sums; });
   for (unsigned i = 0; i < rows; ++i)
     for (unsigned v = 0; v < vectors; ++v) {
       Value address = k.at(addressOf(out, outStride, i), v * kLanes * 4);

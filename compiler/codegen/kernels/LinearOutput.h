@@ -5,10 +5,14 @@
 
 namespace coppice::kernels {
 
-/// The output side of args::Linear.
+/// The output side of args::Linear and args::ExpertLinear.
 class LinearOutput {
 public:
-  explicit LinearOutput(KernelBuilder &k);
+  /// Without `addends` there is neither bias nor residual, whatever the arguments say.
+  explicit LinearOutput(KernelBuilder &k, bool addends = true);
+
+  /// From here on works on `count` rows from `first` on only.
+  void setRows(mlir::Value first, mlir::Value count);
 
   /// Stores a tile of sums, each row's `vectors` of 16 one after the other, with the bias, then the
   /// residual, added. live: the lanes that exist, or null: all.
@@ -19,7 +23,8 @@ public:
 
 private:
   KernelBuilder &k;
-  mlir::Value out, bias, residual;       // addresses
+  mlir::Value begin, out;                // of all rows and of the first one worked on: addresses
+  mlir::Value bias, residual;            // addresses; null without addends
   mlir::Value outStride, residualStride; // bytes between rows
   mlir::Value hasBias, hasResidual;
 };

@@ -1,4 +1,5 @@
-// linear_{i8,i4}: out = in x W^T (+ bias) (+ residual), item = one panel of output rows.
+// linear_{i8,i4}, expert_linear_{i8,i4}: out = in x W^T (+ bias) (+ residual), item = one panel of
+// output rows.
 //
 // Every output element is one accumulator over the groups of 32 columns in rising order from +0:
 // fma(float(dot), scale of the activations * scale of the weights, sum), then + bias, then
@@ -9,6 +10,7 @@
 // chunks whose activations stay in the second-level cache; there each panel meets tiles of rows:
 // the first streams it too, the others together fetch the next panel. Both are the same code: a
 // chunk whose rows leave one over, as one row alone does, begins with the tile for it.
+#include "compiler/codegen/kernels/Experts.h"
 #include "compiler/codegen/kernels/Kernels.h"
 #include "compiler/codegen/kernels/LinearOutput.h"
 
@@ -26,8 +28,9 @@ int64_t linesPerGroup(CodeType type) { return type == CodeType::I8 ? 3 : 2; }
 
 class QuantizedLinearEmitter {
 public:
-  QuantizedLinearEmitter(KernelBuilder &k, CodeType type);
+  QuantizedLinearEmitter(KernelBuilder &k, CodeType type, bool experts = false);
   void emit();
+  void emitExperts();
 
 private:
   // A register tile: `rows` input rows against `vectors` times 16 output rows of a whole panel; or,
@@ -69,8 +72,8 @@ private:
   Value scratch;                      // sums of a tile, on the stack
 };
 
-QuantizedLinearEmitter::QuantizedLinearEmitter(KernelBuilder &k, CodeType type)
-    : k(k), type(type), output(k) {
+QuantizedLinearEmitter::QuantizedLinearEmitter(KernelBuilder &k, CodeType type, bool experts)
+    : k(k), type(type), output(k, /*addends=*/!experts) {
   in = k.buffer(k.arg(args::Linear::in));
   inStride = k.quantizedBytes(output.ins);
   weight = k.weights(k.arg(args::Linear::weight));
@@ -94,6 +97,15 @@ void QuantizedLinearEmitter::emit() {
         return Values();
       });
   tailPanels();
+}
+
+void QuantizedLinearEmitter::emitExperts() {
+  Value all = in;
+  kernels::forExperts(k, output, [&](Value first, Value expert) {
+    in = k.at(all, k.mul(first, inStride));
+    weight = kernels::expertWeight(k, expert);
+    emit();
+  });
 }
 
 void QuantizedLinearEmitter::oneRow() {
@@ -351,4 +363,8 @@ void QuantizedLinearEmitter::word(const Tile &shape, ArrayRef<Value> inputs, Val
 
 void coppice::kernels::quantizedLinear(KernelBuilder &k, CodeType type) {
   QuantizedLinearEmitter(k, type).emit();
+}
+
+void coppice::kernels::quantizedExpertLinear(KernelBuilder &k, CodeType type) {
+  QuantizedLinearEmitter(k, type, /*experts=*/true).emitExperts();
 }
