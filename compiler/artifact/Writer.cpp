@@ -57,23 +57,49 @@ private:
 };
 } // namespace
 
-llvm::Error coppice::writeArtifact(const Program &program, const Checkpoint &checkpoint,
-                                   const ArtifactInputs &inputs, llvm::StringRef path) {
+namespace {
+/// What stands before the weights; the checksums are not yet there.
+struct Head {
+  coppice_prefix prefix = {};
+  std::vector<uint8_t> metadata;
+  std::vector<uint64_t> codePlaces;
+};
+} // namespace
+
+static llvm::Expected<Head> layOut(const Program &program, const ArtifactInputs &inputs) {
   auto metadata = buildMetadata(program, inputs);
   if (!metadata)
     return metadata.takeError();
-
-  std::vector<uint64_t> places = codePlaces(program);
-  coppice_prefix prefix = {};
+  Head head;
+  head.metadata = std::move(*metadata);
+  head.codePlaces = codePlaces(program);
+  coppice_prefix &prefix = head.prefix;
   memcpy(prefix.magic, COPPICE_ARTIFACT_MAGIC, sizeof prefix.magic);
   prefix.version = COPPICE_ARTIFACT_VERSION;
   prefix.kernel_abi = COPPICE_KERNEL_ABI_VERSION;
-  prefix.metadata = {llvm::alignTo(sizeof prefix, COPPICE_METADATA_ALIGN), metadata->size()};
-  prefix.code = {llvm::alignTo(prefix.metadata.offset + metadata->size(), COPPICE_AREA_ALIGN),
-                 places.back()};
+  prefix.metadata = {llvm::alignTo(sizeof prefix, COPPICE_METADATA_ALIGN), head.metadata.size()};
+  prefix.code = {llvm::alignTo(prefix.metadata.offset + head.metadata.size(), COPPICE_AREA_ALIGN),
+                 head.codePlaces.back()};
   prefix.weights = {llvm::alignTo(prefix.code.offset + prefix.code.bytes, COPPICE_AREA_ALIGN),
                     segmentBytes(program.weights)};
   prefix.file_bytes = prefix.weights.offset + prefix.weights.bytes;
+  return head;
+}
+
+llvm::Expected<uint64_t> coppice::artifactBytes(const Program &program,
+                                                const ArtifactInputs &inputs) {
+  llvm::Expected<Head> head = layOut(program, inputs);
+  if (!head)
+    return head.takeError();
+  return head->prefix.file_bytes;
+}
+
+llvm::Error coppice::writeArtifact(const Program &program, const Checkpoint &checkpoint,
+                                   const ArtifactInputs &inputs, llvm::StringRef path) {
+  llvm::Expected<Head> laidOut = layOut(program, inputs);
+  if (!laidOut)
+    return laidOut.takeError();
+  coppice_prefix &prefix = laidOut->prefix;
 
   auto file = OutputFile::create(path);
   if (!file)
@@ -96,8 +122,8 @@ llvm::Error coppice::writeArtifact(const Program &program, const Checkpoint &che
     if (bytes)
       memcpy(head.data() + offset, data, bytes);
   };
-  put(prefix.metadata.offset, metadata->data(), metadata->size());
-  for (auto [code, place] : llvm::zip_first(program.code, places))
+  put(prefix.metadata.offset, laidOut->metadata.data(), laidOut->metadata.size());
+  for (auto [code, place] : llvm::zip_first(program.code, laidOut->codePlaces))
     put(prefix.code.offset + place, code.image.bytes.data(), code.image.bytes.size());
   put(0, &prefix, sizeof prefix); // its own checksum counts as zero
   coppice_checksum sum;

@@ -33,6 +33,9 @@ std::vector<uint64_t> codePlaces(const Program &program);
 llvm::Expected<std::vector<uint8_t>> buildMetadata(const Program &program,
                                                    const ArtifactInputs &inputs);
 
+/// The bytes that writeArtifact would write; it depends on no weight's value.
+llvm::Expected<uint64_t> artifactBytes(const Program &program, const ArtifactInputs &inputs);
+
 /// Writes `program` to `path`, replacing a file that is there. Errors name the path and what the
 /// system said, or are streamWeights' and buildMetadata's.
 llvm::Error writeArtifact(const Program &program, const Checkpoint &checkpoint,

@@ -226,6 +226,10 @@ llvm::Error openShards(SafetensorsCheckpoint &checkpoint, llvm::StringRef direct
 
 } // namespace
 
+bool Checkpoint::exists(llvm::StringRef directory) {
+  return fileExists(joinPath(directory, singleFile)) || fileExists(joinPath(directory, indexFile));
+}
+
 llvm::Expected<std::unique_ptr<Checkpoint>> Checkpoint::open(llvm::StringRef directory) {
   llvm::sys::fs::file_status status;
   if (std::error_code code = llvm::sys::fs::status(directory, status))

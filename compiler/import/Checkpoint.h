@@ -36,6 +36,8 @@ class Checkpoint {
 public:
   /// Opens MODEL_DIR/model.safetensors, or the shards of model.safetensors.index.json. Everything
   /// the headers claim is checked here; tensor data is not read.
+  /// True if the folder has files that open() would read.
+  static bool exists(llvm::StringRef directory);
   static llvm::Expected<std::unique_ptr<Checkpoint>> open(llvm::StringRef directory);
   virtual ~Checkpoint();
 

@@ -84,6 +84,28 @@ double ConfigReader::number(llvm::StringRef name, double low, double high,
   return low;
 }
 
+std::vector<double> ConfigReader::numbers(llvm::StringRef name, double low, double high) {
+  const llvm::json::Value *value = find(name);
+  if (!value)
+    failMissing(name);
+  const llvm::json::Array *list = value ? value->getAsArray() : nullptr;
+  if (value && !list)
+    fail(name, "is not a list of numbers");
+  std::vector<double> result;
+  for (const llvm::json::Value &item : list ? *list : llvm::json::Array()) {
+    std::optional<double> number = item.getAsNumber();
+    if (!number || !std::isfinite(*number) || *number < low || *number > high)
+      fail(name, "holds " + quoteJson(item) + ", and each must be a number from " + spell(low) +
+                     " to " + spell(high));
+    result.push_back(number.value_or(low));
+  }
+  return result;
+}
+
+void ConfigReader::ignore(llvm::ArrayRef<llvm::StringRef> names) {
+  read.insert(names.begin(), names.end());
+}
+
 bool ConfigReader::flag(llvm::StringRef name, bool fallback) {
   const llvm::json::Value *value = find(name);
   if (!value) {
@@ -118,6 +140,29 @@ Dim ConfigReader::size(llvm::StringRef name, std::optional<Dim> fallback) {
     return *fallback;
   }
   return {integer(name, 1, std::numeric_limits<int32_t>::max()), name.str()};
+}
+
+std::optional<std::vector<std::string>> ConfigReader::words(llvm::StringRef name, int64_t count,
+                                                            llvm::ArrayRef<llvm::StringRef> known) {
+  const llvm::json::Value *value = find(name);
+  if (!value)
+    return std::nullopt;
+  const llvm::json::Array *list = value->getAsArray();
+  std::string all = llvm::join(known, ", ");
+  if (!list || int64_t(list->size()) != count) {
+    fail(name, "is not a list of " + llvm::Twine(count) + ", each one of: " + all);
+    return std::vector<std::string>(count, known.front().str());
+  }
+  std::vector<std::string> words;
+  for (const llvm::json::Value &item : *list) {
+    std::optional<llvm::StringRef> word = item.getAsString();
+    if (!word || !llvm::is_contained(known, *word)) {
+      fail(name, "holds " + quoteJson(item) + ", and each must be one of: " + all);
+      word = known.front();
+    }
+    words.push_back(word->str());
+  }
+  return words;
 }
 
 std::optional<std::vector<int32_t>> ConfigReader::tokenIds(llvm::StringRef name, int64_t vocab) {

@@ -37,6 +37,8 @@ public:
   double number(llvm::StringRef name, double low, double high,
                 std::optional<double> fallback = std::nullopt);
   bool flag(llvm::StringRef name, bool fallback);
+  /// A list of numbers in [low, high]; it must be there.
+  std::vector<double> numbers(llvm::StringRef name, double low, double high);
   std::string text(llvm::StringRef name, std::optional<std::string> fallback = std::nullopt);
   /// A positive size that an int32 holds.
   Dim size(llvm::StringRef name, std::optional<Dim> fallback = std::nullopt);
@@ -54,6 +56,9 @@ public:
     fail(name, "is not supported; supported are: " + known);
     return choices.front().second;
   }
+  /// A list of `count` of the words in `known`; nothing if the field is absent.
+  std::optional<std::vector<std::string>> words(llvm::StringRef name, int64_t count,
+                                                llvm::ArrayRef<llvm::StringRef> known);
   /// A token id or a list of them, each in [0, vocab); nullopt if the field is absent, and an empty
   /// list if it is there and null: then there is no such token.
   std::optional<std::vector<int32_t>> tokenIds(llvm::StringRef name, int64_t vocab);
@@ -64,6 +69,8 @@ public:
   bool has(llvm::StringRef name) const;
   /// There and null: not always what the library assumes without the field.
   bool isNull(llvm::StringRef name) const;
+  /// Marks fields as read that the library's class for this family does not look at.
+  void ignore(llvm::ArrayRef<llvm::StringRef> names);
   /// Records that `name`, with its value quoted, `what`.
   void fail(llvm::StringRef name, const llvm::Twine &what);
   /// Records that `name`, which is absent or null, is needed; `more` ends the sentence.

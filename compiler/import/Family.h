@@ -10,13 +10,15 @@ namespace coppice {
 struct Family {
   llvm::StringLiteral modelType; // config.json's model_type
   /// What Hugging Face assumes where neither config.json nor generation_config.json says it.
-  int32_t defaultBos, defaultEos;
+  std::optional<int32_t> defaultBos, defaultEos;
   /// Reads every field that matters, then config.finish(), then builds the graph up to
   /// graph.finish(). Fills `model`'s context, positionLimit and vocab.
   llvm::Error (*build)(ConfigReader &config, GraphBuilder &graph, ImportedModel &model);
 };
 
-extern const Family llamaFamily, mistralFamily, optFamily;
+extern const Family falconFamily, gemmaFamily, gemma2Family, gemma3Family, gpt2Family, llamaFamily,
+    mistralFamily, neoxFamily, optFamily, phiFamily, phi3Family, qwen2Family, qwen3Family,
+    starCoder2Family;
 
 /// All families.
 llvm::ArrayRef<const Family *> families();

@@ -14,17 +14,9 @@ RankedTensorType idsType(MLIRContext *context) {
 
 } // namespace
 
-std::vector<int32_t> runs(int64_t start, int64_t length, int64_t stride, int64_t count) {
-  std::vector<int32_t> numbers;
-  for (int64_t run = 0; run < count; ++run)
-    for (int64_t i = 0; i < length; ++i)
-      numbers.push_back(int32_t(start + run * stride + i));
-  return numbers;
-}
-
 GraphBuilder::GraphBuilder(MLIRContext &context, const Checkpoint *checkpoint,
-                           llvm::StringRef modelType, llvm::StringRef configPath)
-    : checkpoint(checkpoint), modelType(modelType), configPath(configPath),
+                           llvm::StringRef modelType, llvm::StringRef configPath, DType described)
+    : checkpoint(checkpoint), described(described), modelType(modelType), configPath(configPath),
       module(ModuleOp::create(UnknownLoc::get(&context))), builder(&context),
       declarations(&context) {
   Type ids = idsType(&context);
@@ -71,7 +63,7 @@ Value GraphBuilder::linear(Value x, const llvm::Twine &name, const Dim &out, con
   if (form.transposed)
     std::swap(shape[0], shape[1]);
   Value matrix = declare(base + ".weight", shape, form.transposed, form.rows);
-  Value row = form.bias ? declare(base + ".bias", {out}, false, form.rows) : Value();
+  Value row = form.bias ? declare(base + ".bias", {out}, /*transposed=*/false, form.rows) : Value();
   return linear(x, matrix, row);
 }
 
@@ -84,14 +76,25 @@ Value GraphBuilder::layerNorm(Value x, const llvm::Twine &name, const Dim &width
                                          llvm::APFloat(eps));
 }
 
-Value GraphBuilder::rmsNorm(Value x, const llvm::Twine &name, const Dim &width, double eps) {
-  Value scale = weight(name + ".weight", {width});
+Value GraphBuilder::normScale(const llvm::Twine &name, const Dim &width, NormScale scale) {
+  Value stored = weight(name + ".weight", {width});
+  if (scale == NormScale::Stored)
+    return stored;
+  Type row = lm::constantRowType(builder.getContext(), width.size);
+  Value one = builder.create<lm::SplatOp>(stored.getLoc(), row, llvm::APFloat(1.0));
+  return builder.create<lm::AddOp>(stored.getLoc(), row, stored, one);
+}
+
+Value GraphBuilder::rmsNorm(Value x, const llvm::Twine &name, const Dim &width, double eps,
+                            NormScale form) {
+  Value scale = normScale(name, width, form);
   return builder.create<lm::RmsNormOp>(scale.getLoc(), x.getType(), x, scale, IntegerAttr(),
                                        builder.getF64FloatAttr(eps));
 }
 
-Value GraphBuilder::headNorm(Value x, const llvm::Twine &name, int64_t headDim, double eps) {
-  Value scale = weight(name + ".weight", {{headDim, "head_dim"}});
+Value GraphBuilder::headNorm(Value x, const llvm::Twine &name, int64_t headDim, double eps,
+                             NormScale form) {
+  Value scale = normScale(name, {headDim, "head_dim"}, form);
   return builder.create<lm::RmsNormOp>(scale.getLoc(), x.getType(), x, scale,
                                        builder.getI32IntegerAttr(headDim),
                                        builder.getF64FloatAttr(eps));
@@ -112,6 +115,15 @@ Value GraphBuilder::mul(Value a, Value b) {
 /// The attribute of a number, and none where it is the usual one.
 FloatAttr GraphBuilder::unless(double value, double usual) {
   return value == usual ? FloatAttr() : builder.getF64FloatAttr(value);
+}
+
+Value GraphBuilder::scale(Value x, double factor) {
+  Type row = lm::constantRowType(builder.getContext(), lm::rowWidth(x.getType()));
+  return mul(x, builder.create<lm::SplatOp>(x.getLoc(), row, llvm::APFloat(factor)));
+}
+
+Value GraphBuilder::softcap(Value x, double cap) {
+  return builder.create<lm::SoftcapOp>(x.getLoc(), x.getType(), x, llvm::APFloat(cap));
 }
 
 Value GraphBuilder::rope(Value x, int64_t headDim, const Rotation &rotation) {

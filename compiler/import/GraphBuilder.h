@@ -17,12 +17,21 @@ struct HeadWidths {
   int64_t headDim;
 };
 
+/// Some outputs of a fused linear: `count` runs of `length`, the first at `start` and each `stride`
+/// after the one before.
+struct Runs {
+  int64_t start, length, stride = 0, count = 1;
+};
+
 /// How a linear lies in the checkpoint.
 struct LinearForm {
   bool bias = false;
-  bool transposed = false;           // NAME.weight is [in, out], as GPT-2's Conv1D has it
-  llvm::ArrayRef<int32_t> rows = {}; // the outputs that are meant, of a fused linear's; else all
+  bool transposed = false;                 // NAME.weight is [in, out], as GPT-2's Conv1D has it
+  std::optional<Runs> rows = std::nullopt; // the outputs that are meant; else all
 };
+
+/// What NAME.weight of a norm is: its scale, or what its scale exceeds 1 by.
+enum class NormScale { Stored, OnePlus };
 
 struct AttentionForm {
   int64_t window = 0; // positions that a token sees, itself among them; 0: all before it
@@ -30,19 +39,15 @@ struct AttentionForm {
   std::optional<double> scale = std::nullopt; // of the scores; else 1 / sqrt(head_dim)
 };
 
-/// The numbers of `count` runs of `length`, the first at `start` and each `stride` after the one
-/// before: the rows of one part of a fused linear.
-std::vector<int32_t> runs(int64_t start, int64_t length, int64_t stride, int64_t count);
-
 /// As with ConfigReader, the first error is kept and finish() reports it: a weight that is missing
 /// or of another shape still yields a value of the wanted shape. Families stop early at !ok().
 class GraphBuilder {
 public:
   /// Begins `func.func @model`. `modelType` and `configPath` are for messages. Without a checkpoint
-  /// every tensor that is asked for is there, in float32: the graph then says what a checkpoint
+  /// every tensor that is asked for is there, as `described`: the graph then says what a checkpoint
   /// holds.
   GraphBuilder(mlir::MLIRContext &context, const Checkpoint *checkpoint, llvm::StringRef modelType,
-               llvm::StringRef configPath);
+               llvm::StringRef configPath, DType described = DType::F32);
 
   bool ok() const { return error.empty(); }
   mlir::Value tokens(), positions();
@@ -73,6 +78,13 @@ public:
                    const HeadWidths &config);
   /// The same for what `outputs` and `inputs` have found.
   HeadWidths wholeHeads(const Dim &queries, const Dim &keys, const HeadWidths &config);
+  /// The same of a fused linear that gives, for each KV head, `group` query heads, a key and a
+  /// value, in whatever order.
+  HeadWidths fusedHeads(const Dim &fused, int64_t group, const HeadWidths &config);
+  /// The same of one in which keys and values share evenly what the queries leave.
+  HeadWidths fusedHeads(const Dim &fused, const Dim &queries, const HeadWidths &config);
+  /// One of two equal parts of a fused linear.
+  Dim half(const Dim &fused);
 
   mlir::Value embed(mlir::Value ids, mlir::Value table, int32_t offset = 0);
   mlir::Value linear(mlir::Value x, mlir::Value matrix, mlir::Value bias = {});
@@ -84,12 +96,16 @@ public:
   /// With NAME.weight and NAME.bias if `affine`.
   mlir::Value layerNorm(mlir::Value x, const llvm::Twine &name, const Dim &width, bool affine,
                         double eps);
-  mlir::Value rmsNorm(mlir::Value x, const llvm::Twine &name, const Dim &width, double eps);
+  mlir::Value rmsNorm(mlir::Value x, const llvm::Twine &name, const Dim &width, double eps,
+                      NormScale scale = NormScale::Stored);
   /// An RMS norm over each head alone, with one scale for all.
-  mlir::Value headNorm(mlir::Value x, const llvm::Twine &name, int64_t headDim, double eps);
+  mlir::Value headNorm(mlir::Value x, const llvm::Twine &name, int64_t headDim, double eps,
+                       NormScale scale = NormScale::Stored);
   mlir::Value activation(lm::ActivationKind kind, mlir::Value x);
   mlir::Value add(mlir::Value a, mlir::Value b);
   mlir::Value mul(mlir::Value a, mlir::Value b);
+  mlir::Value scale(mlir::Value x, double factor);
+  mlir::Value softcap(mlir::Value x, double cap);
   mlir::Value rope(mlir::Value x, int64_t headDim, const Rotation &rotation);
   /// Query heads share KV heads in runs of equal length.
   mlir::Value attention(mlir::Value q, mlir::Value k, mlir::Value v, int64_t headDim,
@@ -106,6 +122,7 @@ public:
 
 private:
   void fail(const llvm::Twine &what);
+  mlir::Value normScale(const llvm::Twine &name, const Dim &width, NormScale scale);
   mlir::FloatAttr unless(double value, double usual);
   void refuseUnused();
   /// Why a tensor that the graph did not use may not be passed over; "" if it may.
@@ -115,10 +132,11 @@ private:
   /// What is kept of the tensor NAME, declared if it is not yet. A matrix that is transposed has
   /// the shape [in, out].
   mlir::Value declare(llvm::StringRef name, llvm::ArrayRef<Dim> shape, bool transposed,
-                      llvm::ArrayRef<int32_t> rows);
+                      std::optional<Runs> rows);
   Dim extent(llvm::StringRef name, unsigned axis, llvm::ArrayRef<Dim> shape);
 
   const Checkpoint *checkpoint; // null without one
+  DType described;              // of tensors without one
   std::string modelType, configPath, prefix, error;
   llvm::SmallVector<std::string> otherPrefixes; // the candidates that were not chosen
   std::string headName;                         // "lm_head"

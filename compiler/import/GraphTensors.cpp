@@ -67,7 +67,7 @@ void GraphBuilder::choosePrefix(llvm::ArrayRef<llvm::StringRef> candidates, llvm
 Type GraphBuilder::checkTensor(llvm::StringRef name, llvm::ArrayRef<Dim> shape) {
   MLIRContext *context = builder.getContext();
   if (!checkpoint)
-    return Float32Type::get(context);
+    return elementType(context, described);
   const TensorInfo *tensor = checkpoint->find(name);
   if (!tensor) {
     for (const UnusableTensor &other : checkpoint->unusable()) {
@@ -91,8 +91,20 @@ Type GraphBuilder::checkTensor(llvm::StringRef name, llvm::ArrayRef<Dim> shape) 
   return elementType(context, tensor->dtype);
 }
 
+/// The list of rows, or none where it would be too long for any model.
+static lm::IndexListAttr listRows(MLIRContext *context, const Runs &rows) {
+  constexpr int64_t most = 1 << 24;
+  if (rows.length * rows.count > most)
+    return {};
+  llvm::SmallVector<int32_t> numbers;
+  for (int64_t run = 0; run < rows.count; ++run)
+    for (int64_t i = 0; i < rows.length; ++i)
+      numbers.push_back(int32_t(rows.start + run * rows.stride + i));
+  return lm::IndexListAttr::get(context, numbers);
+}
+
 Value GraphBuilder::declare(llvm::StringRef name, llvm::ArrayRef<Dim> shape, bool transposed,
-                            llvm::ArrayRef<int32_t> rows) {
+                            std::optional<Runs> rows) {
   llvm::SmallVector<int64_t> sizes;
   for (const Dim &dim : shape)
     sizes.push_back(dim.size);
@@ -104,9 +116,11 @@ Value GraphBuilder::declare(llvm::StringRef name, llvm::ArrayRef<Dim> shape, boo
   if (transposed)
     std::swap(sizes[0], sizes[1]);
   lm::IndexListAttr kept;
-  if (!rows.empty()) {
-    kept = lm::IndexListAttr::get(builder.getContext(), rows);
-    sizes[0] = rows.size();
+  if (rows) {
+    sizes[0] = rows->length * rows->count;
+    if (ok() && !(kept = listRows(builder.getContext(), *rows)))
+      fail(configPath + ": a part of \"" + name + "\" would have " + llvm::Twine(sizes[0]) +
+           " rows; no model is as wide");
   }
   auto weight = builder.create<lm::WeightOp>(loc, RankedTensorType::get(sizes, element), name, kept,
                                              lm::IndexListAttr());
@@ -115,7 +129,7 @@ Value GraphBuilder::declare(llvm::StringRef name, llvm::ArrayRef<Dim> shape, boo
 }
 
 Value GraphBuilder::absoluteWeight(llvm::StringRef name, llvm::ArrayRef<Dim> shape) {
-  return declare(name, shape, /*transposed=*/false, /*rows=*/{});
+  return declare(name, shape, /*transposed=*/false, /*rows=*/std::nullopt);
 }
 
 Value GraphBuilder::weight(const llvm::Twine &name, llvm::ArrayRef<Dim> shape) {
@@ -173,21 +187,54 @@ Dim GraphBuilder::inputs(const llvm::Twine &name, const Dim &out, const Dim &con
 }
 
 HeadWidths GraphBuilder::wholeHeads(const Dim &queries, const Dim &keys, const HeadWidths &config) {
-  std::string size = std::to_string(config.headDim);
   for (const Dim &width : {queries, keys})
-    if (width.size % config.headDim != 0) {
-      fail(configPath + ": the " + std::to_string(width.size) + " " + width.field +
-           " are no whole number of heads of " + size + "; head_dim, or what it follows from, is " +
-           "that of other tensors");
+    if (width.size < config.headDim || width.size % config.headDim != 0) {
+      fail(configPath + ": " + llvm::Twine(width.size) + " (" + width.field +
+           ") is no whole number of heads of " + llvm::Twine(config.headDim) +
+           "; correct the fields that make heads so wide, or the tensors");
       return config;
     }
   int64_t heads = queries.size / config.headDim, kvHeads = keys.size / config.headDim;
   if (heads % kvHeads != 0) {
-    fail(configPath + ": " + llvm::Twine(heads) + " query heads (" + queries.field + ") do not " +
-         "share " + llvm::Twine(kvHeads) + " KV heads (" + keys.field + ") evenly");
+    fail(configPath + ": " + llvm::Twine(heads) + " query heads (" + queries.field +
+         ") do not share " + llvm::Twine(kvHeads) + " KV heads (" + keys.field +
+         ") evenly, at heads of " + llvm::Twine(config.headDim));
     return config;
   }
   return {queries, keys, config.headDim};
+}
+
+HeadWidths GraphBuilder::fusedHeads(const Dim &fused, int64_t group, const HeadWidths &config) {
+  int64_t unit = (std::max<int64_t>(group, 1) + 2) * config.headDim;
+  if (group < 1 || fused.size % unit != 0) {
+    fail(configPath + ": " + llvm::Twine(fused.size) + " (" + fused.field +
+         ") is no whole number of query, key and value heads of " + llvm::Twine(config.headDim) +
+         " in groups of " + llvm::Twine(std::max<int64_t>(group, 1)) + ", 1 and 1");
+    return config;
+  }
+  int64_t keys = fused.size / unit * config.headDim;
+  return {{keys * group, "queries in the " + fused.field, fused.ofTensor},
+          {keys, "keys in the " + fused.field, fused.ofTensor},
+          config.headDim};
+}
+
+HeadWidths GraphBuilder::fusedHeads(const Dim &fused, const Dim &queries,
+                                    const HeadWidths &config) {
+  int64_t rest = fused.size - queries.size;
+  if (rest <= 0 || rest % (2 * config.headDim) != 0) {
+    fail(configPath + ": of " + llvm::Twine(fused.size) + " (" + fused.field + ") the " +
+         llvm::Twine(queries.size) + " queries (" + queries.field +
+         ") leave no whole number of key and value heads of " + llvm::Twine(config.headDim));
+    return config;
+  }
+  return wholeHeads(queries, {rest / 2, "keys in the " + fused.field, fused.ofTensor}, config);
+}
+
+Dim GraphBuilder::half(const Dim &fused) {
+  if (fused.size % 2 != 0)
+    fail(configPath + ": " + llvm::Twine(fused.size) + " (" + fused.field +
+         ") are not two equal parts");
+  return {std::max<int64_t>(fused.size / 2, 1), "half the " + fused.field, fused.ofTensor};
 }
 
 HeadWidths GraphBuilder::heads(const llvm::Twine &query, const llvm::Twine &key, const Dim &in,

@@ -13,7 +13,10 @@ using namespace mlir;
 namespace coppice {
 namespace {
 
-const Family *const all[] = {&llamaFamily, &mistralFamily, &optFamily};
+const Family *const all[] = {&falconFamily, &gemmaFamily,     &gemma2Family, &gemma3Family,
+                             &gpt2Family,   &neoxFamily,      &llamaFamily,  &mistralFamily,
+                             &optFamily,    &phiFamily,       &phi3Family,   &qwen2Family,
+                             &qwen3Family,  &starCoder2Family};
 
 llvm::Expected<const llvm::json::Object *> asObject(const llvm::json::Value &value,
                                                     llvm::StringRef path) {
@@ -62,6 +65,14 @@ std::string nearestModelType(llvm::StringRef name) {
       best = {distance, known};
   }
   return best.second.empty() ? "" : "; did you mean \"" + best.second.str() + "\"?";
+}
+
+/// How the config says that the weights are stored; float32 if it does not.
+DType describedType(const llvm::json::Object &config) {
+  for (llvm::StringRef field : {"dtype", "torch_dtype"})
+    if (std::optional<llvm::StringRef> type = config.getString(field))
+      return *type == "float16" ? DType::F16 : *type == "bfloat16" ? DType::BF16 : DType::F32;
+  return DType::F32;
 }
 
 void setAttributes(ImportedModel &model) {
@@ -115,15 +126,15 @@ llvm::Expected<ImportedModel> importFrom(llvm::StringRef directory, llvm::String
   auto bos = config.tokenIds("bos_token_id", vocab);
   if (bos && bos->size() > 1)
     config.fail("bos_token_id", "is not a single token id");
-  GraphBuilder graph(context, checkpoint, model.modelType, path);
+  GraphBuilder graph(context, checkpoint, model.modelType, path, describedType(**object));
   if (llvm::Error error = (*family)->build(config, graph, model))
     return std::move(error);
 
   auto more = readGenerationConfig(directory, readFile, vocab);
   if (!more)
     return more.takeError();
-  if (!eos && !*more)
-    eos = std::vector<int32_t>{(*family)->defaultEos};
+  if (!eos && !*more && (*family)->defaultEos)
+    eos = std::vector<int32_t>{*(*family)->defaultEos};
   for (const auto &ids : {eos, *more})
     if (ids)
       for (int32_t id : *ids)
@@ -153,7 +164,7 @@ std::vector<llvm::StringRef> supportedModelTypes() {
   return names;
 }
 
-llvm::Expected<ImportedModel> importModel(llvm::StringRef directory, const Checkpoint &checkpoint,
+llvm::Expected<ImportedModel> importModel(llvm::StringRef directory, const Checkpoint *checkpoint,
                                           MLIRContext &context, std::optional<int64_t> positions) {
   return importFrom(
       directory, joinPath(directory, "config.json"),
@@ -168,7 +179,7 @@ llvm::Expected<ImportedModel> importModel(llvm::StringRef directory, const Check
         }
         return readJsonFile(path);
       },
-      &checkpoint, context, positions);
+      checkpoint, context, positions);
 }
 
 llvm::Expected<ImportedModel> importModelText(llvm::StringRef directory, llvm::StringRef config,

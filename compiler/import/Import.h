@@ -36,10 +36,11 @@ struct ImportedModel {
 };
 
 /// Reads DIRECTORY/config.json, and generation_config.json for its end tokens if there is one, and
-/// builds the model over `checkpoint`, which is only looked at during the call. Loads the dialects
-/// it needs into `context`. `positions` is the context that will be compiled for, if it is not the
+/// builds the model over `checkpoint`, which is only looked at during the call; null stands for one
+/// that holds what the config describes, stored as it says. Loads the dialects it needs into
+/// `context`. `positions` is the context that will be compiled for, if it is not the
 /// config's. Errors name the file and field, or the tensor with both shapes.
-llvm::Expected<ImportedModel> importModel(llvm::StringRef directory, const Checkpoint &checkpoint,
+llvm::Expected<ImportedModel> importModel(llvm::StringRef directory, const Checkpoint *checkpoint,
                                           mlir::MLIRContext &context,
                                           std::optional<int64_t> positions = std::nullopt);
 
@@ -50,8 +51,8 @@ llvm::Expected<ImportedModel> importModelText(llvm::StringRef directory, llvm::S
                                               const Checkpoint &checkpoint,
                                               mlir::MLIRContext &context);
 
-/// The graph that a config's text describes, over no checkpoint: it declares, in the order of use
-/// and as float32, every tensor that a checkpoint of this shape holds. `path` names the text in
+/// The graph that a config's text describes, over no checkpoint: it declares, in the order of use,
+/// every tensor that a checkpoint of this shape holds. `path` names the text in
 /// errors.
 llvm::Expected<ImportedModel> importShape(llvm::StringRef path, llvm::StringRef config,
                                           mlir::MLIRContext &context);

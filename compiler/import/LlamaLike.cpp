@@ -33,10 +33,6 @@ HeadWidths readHeads(ConfigReader &config, const Dim &hidden, std::optional<int6
       "head_dim", 1, 65536, defaultHeadDim.value_or(std::max<int64_t>(hidden.size / heads, 1)));
   if (!given && hidden.size % heads != 0)
     config.fail("num_attention_heads", "does not divide hidden_size, and head_dim is not given");
-  else if (headDim % 2 != 0)
-    config.fail(config.has("head_dim") ? "head_dim" : "num_attention_heads",
-                "makes heads " + llvm::Twine(headDim) +
-                    " wide, and rotary embedding needs an even width");
   if (heads % kvHeads != 0)
     config.fail("num_key_value_heads", "does not divide num_attention_heads");
   return {{heads * headDim, "num_attention_heads * head_dim"},
@@ -51,6 +47,16 @@ std::vector<int64_t> readWindows(ConfigReader &config, int64_t layers,
   return std::vector<int64_t>(layers, config.integer("sliding_window", 1, INT32_MAX, fallback));
 }
 
+std::vector<int64_t> readLayerTypes(ConfigReader &config, int64_t layers, int64_t window,
+                                    llvm::function_ref<bool(int64_t)> slides) {
+  constexpr llvm::StringLiteral sliding = "sliding_attention";
+  auto types = config.words("layer_types", layers, {sliding, "full_attention"});
+  std::vector<int64_t> windows;
+  for (int64_t layer = 0; layer < layers; ++layer)
+    windows.push_back((types ? (*types)[layer] == sliding : slides(layer)) ? window : 0);
+  return windows;
+}
+
 LlamaLike readLlamaLike(ConfigReader &config, const LlamaDefaults &defaults) {
   LlamaLike form;
   form.vocab = config.size("vocab_size");
@@ -58,11 +64,16 @@ LlamaLike readLlamaLike(ConfigReader &config, const LlamaDefaults &defaults) {
   form.ffn = config.size("intermediate_size");
   form.layers = config.integer("num_hidden_layers", 1, COPPICE_MAX_LAYERS);
   form.context = config.integer("max_position_embeddings", 1, INT32_MAX, defaults.context);
-  form.heads = readHeads(config, form.hidden, defaults.kvHeads);
+  form.heads = readHeads(config, form.hidden, defaults.kvHeads, defaults.headDim);
   form.eps = config.number("rms_norm_eps", 0, 1, defaults.eps);
   form.tied = config.flag("tie_word_embeddings", defaults.tied);
   form.activation = readActivation(config, "hidden_act", "silu");
-  form.rope = readRope(config, form.context, defaults.theta);
+  RopeDefaults rope;
+  rope.theta = defaults.theta;
+  rope.headDim = form.heads.headDim;
+  rope.partial = defaults.partialRotary;
+  rope.originalContext = defaults.originalContext;
+  form.rope = readRope(config, form.context, rope);
   return form;
 }
 
@@ -76,13 +87,27 @@ static Value gatedFfn(const LlamaLike &form, GraphBuilder &graph, Value in,
   return graph.linear(product, mlp + "down_proj", form.hidden, neurons, form.ffnBias);
 }
 
+static QueryKeyValue threeLinears(const LlamaLike &form, GraphBuilder &graph, Value in,
+                                  const std::string &layer) {
+  std::string self = layer + "self_attn.";
+  HeadWidths widths = graph.heads(self + "q_proj", self + "k_proj", form.hidden, form.heads);
+  auto linear = [&](const char *name, const Dim &width) {
+    return graph.linear(in, self + name, width, form.hidden, form.qkvBias);
+  };
+  // One after the other: tensors are declared in the order of the model.
+  Value q = linear("q_proj", widths.queries);
+  Value k = linear("k_proj", widths.keys);
+  Value v = linear("v_proj", widths.keys);
+  return {q, k, v, widths.queries};
+}
+
 llvm::Error buildLlamaLike(const LlamaLike &form, GraphBuilder &graph, ImportedModel &model,
                            const FfnBody &ffn) {
   const Dim &hidden = form.hidden;
   int64_t headDim = form.heads.headDim;
   model.vocab = form.vocab.size;
   model.context = form.context;
-  Rotation turn = rotation(form.rope, headDim);
+  Rotation turn = rotation(form.rope, headDim, model.positions());
 
   graph.choosePrefix({"model.", ""}, "embed_tokens.weight");
   Value x = graph.embed(graph.tokens(), graph.weight("embed_tokens.weight", {form.vocab, hidden}));
@@ -90,11 +115,8 @@ llvm::Error buildLlamaLike(const LlamaLike &form, GraphBuilder &graph, ImportedM
   for (int64_t layer = 0; layer < form.layers && graph.ok(); ++layer) {
     std::string name = "layers." + std::to_string(layer) + ".", self = name + "self_attn.";
     x = graph.block(lm::BlockKind::Attention, layer, x, [&](Value residual) {
-      HeadWidths widths = graph.heads(self + "q_proj", self + "k_proj", hidden, form.heads);
       Value in = graph.rmsNorm(residual, name + "input_layernorm", hidden, form.eps);
-      Value q = graph.linear(in, self + "q_proj", widths.queries, hidden, form.qkvBias);
-      Value k = graph.linear(in, self + "k_proj", widths.keys, hidden, form.qkvBias);
-      Value v = graph.linear(in, self + "v_proj", widths.keys, hidden, form.qkvBias);
+      auto [q, k, v, width] = form.qkv ? form.qkv(in, name) : threeLinears(form, graph, in, name);
       if (form.headNorms) {
         q = graph.headNorm(q, self + "q_norm", headDim, form.eps);
         k = graph.headNorm(k, self + "k_norm", headDim, form.eps);
@@ -103,7 +125,7 @@ llvm::Error buildLlamaLike(const LlamaLike &form, GraphBuilder &graph, ImportedM
       k = graph.rope(k, headDim, turn);
       int64_t window = form.windows.empty() ? 0 : model.window(form.windows[layer]);
       Value heads = graph.attention(q, k, v, headDim, {window});
-      Value out = graph.linear(heads, self + "o_proj", hidden, widths.queries, form.outputBias);
+      Value out = graph.linear(heads, self + "o_proj", hidden, width, form.outputBias);
       return graph.add(residual, out);
     });
     x = graph.block(lm::BlockKind::Ffn, layer, x, [&](Value residual) {

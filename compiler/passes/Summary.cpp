@@ -124,17 +124,27 @@ static bool isFolded(lm::WeightOp weight) {
 }
 
 static uint64_t countParameters(ModuleOp module) {
-  // A tensor that several ops read, a tied embedding say, counts once, as the widest reads it.
-  std::map<StringRef, uint64_t> elements;
+  // A row that several ops read, a tied embedding's say, counts once, as the widest reads it; the
+  // rows of a fused tensor are each read by one.
+  std::map<StringRef, std::vector<uint32_t>> columnsOfRows;
   module.walk([&](lm::WeightOp weight) {
     if (isFolded(weight))
       return;
-    uint64_t &most = elements[weight.getTensor()];
-    most = std::max<uint64_t>(most, cast<RankedTensorType>(weight.getType()).getNumElements());
+    auto type = cast<RankedTensorType>(weight.getType());
+    uint32_t columns = type.getRank() == 2 ? type.getDimSize(1) : 1;
+    std::vector<uint32_t> &rows = columnsOfRows[weight.getTensor()];
+    auto kept = weight.getRows();
+    size_t extent = kept ? kept->extent() : type.getDimSize(0);
+    rows.resize(std::max(rows.size(), extent));
+    for (int64_t i = 0; i < type.getDimSize(0); ++i) {
+      uint32_t &most = rows[kept ? kept->getIndices()[i] : i];
+      most = std::max(most, columns);
+    }
   });
   uint64_t sum = 0;
-  for (const auto &[tensor, count] : elements)
-    sum += count;
+  for (const auto &[tensor, rows] : columnsOfRows)
+    for (uint32_t columns : rows)
+      sum += columns;
   return sum;
 }
 

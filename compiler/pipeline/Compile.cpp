@@ -129,10 +129,19 @@ private:
     if (targets.size() > 1 && (options.emit == Emit::Llvm || options.emit == Emit::Asm))
       return fail("--target " + options.target + " names " + llvm::Twine(targets.size()) +
                   " targets, and code is printed for one; name one of them");
-    auto opened = Checkpoint::open(options.modelDir);
-    if (!opened)
-      return opened.takeError();
-    checkpoint = std::move(*opened);
+    // A folder that is not there at all is for open() to tell.
+    bool described = options.dryRun && !Checkpoint::exists(options.modelDir) &&
+                     fileExists(joinPath(options.modelDir, "config.json"));
+    if (described && (options.findDead || !options.calibration.empty()))
+      return fail(options.modelDir + ": there are no weights here, and " +
+                  (options.findDead ? "--find-dead" : "--calibration") +
+                  " wants them; leave it out, or give a folder with weights");
+    if (!described) {
+      auto opened = Checkpoint::open(options.modelDir);
+      if (!opened)
+        return opened.takeError();
+      checkpoint = std::move(*opened);
+    }
     if (!options.calibration.empty()) {
       auto read = readStatistics(options.calibration);
       if (!read)
@@ -153,7 +162,7 @@ private:
   }
 
   llvm::Error import() {
-    auto model = importModel(options.modelDir, *checkpoint, context, options.context);
+    auto model = importModel(options.modelDir, checkpoint.get(), context, options.context);
     if (!model)
       return model.takeError();
     module = std::move(model->module);
@@ -217,7 +226,14 @@ private:
     observations = std::move(list->observations);
     program.vocabulary = list->vocabulary;
     program.tokenLimit = list->tokenLimit;
+    program.picks = list->picks;
     return write();
+  }
+
+  /// What writeArtifact would, but for the file.
+  llvm::Error measure(const ArtifactInputs &inputs) {
+    llvm::Expected<uint64_t> bytes = artifactBytes(program, inputs);
+    return bytes ? inputs.beforeCommit(*bytes) : bytes.takeError();
   }
 
   llvm::Expected<CompileResult> write() {
@@ -231,7 +247,8 @@ private:
     ArtifactInputs inputs;
     inputs.plan = hashOfPlan;
     inputs.source.emplace();
-    llvm::copy(checkpoint->hash(), inputs.source->begin());
+    if (!options.dryRun || statistics)
+      llvm::copy(checkpoint->hash(), inputs.source->begin());
     if (statistics)
       if (llvm::Error error = applyStatistics(*statistics, *inputs.source, hashOfPlan, *checkpoint,
                                               program.weights))
@@ -247,8 +264,9 @@ private:
       result.target += (result.target.empty() ? "" : ", ") + target.name;
     result.parametersBefore = program.parametersBefore;
     result.parametersAfter = program.summary.parameters;
-    for (const TensorInfo &tensor : checkpoint->tensors())
-      result.checkpointBytes += tensor.data.size();
+    if (checkpoint)
+      for (const TensorInfo &tensor : checkpoint->tensors())
+        result.checkpointBytes += tensor.data.size();
 
     // The report is opened first and written before the artifact gets its name, so that either both
     // appear or neither.
@@ -267,7 +285,9 @@ private:
           llvm::formatv("{0:2}\n", makeReport(program, result.checkpointBytes, bytes));
       return report ? report->write(llvm::arrayRefFromStringRef(text), 0) : writeText("-", text);
     };
-    if (llvm::Error error = writeArtifact(program, *checkpoint, inputs, options.output))
+    if (llvm::Error error = options.dryRun
+                                ? measure(inputs)
+                                : writeArtifact(program, *checkpoint, inputs, options.output))
       return std::move(error);
     if (report)
       if (llvm::Error error = report->commit())

@@ -22,7 +22,7 @@ struct Models {
     for (size_t i = 0; i < std::size(names); ++i) {
       std::string folder = std::string(COPPICE_TESTS "/models/") + names[i];
       auto checkpoint = llvm::cantFail(Checkpoint::open(folder));
-      modules[i] = std::move(llvm::cantFail(importModel(folder, *checkpoint, context)).module);
+      modules[i] = std::move(llvm::cantFail(importModel(folder, checkpoint.get(), context)).module);
     }
   }
   mlir::MLIRContext context;

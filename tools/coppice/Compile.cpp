@@ -76,6 +76,8 @@ examples (opt-125m stands for such a folder; tests/models/opt-icl is one):
       the masked original, to compare with
   coppice compile opt-125m --find-dead -o opt.coppice --report found.json
       without what a pruning tool left as zeros, and a list of what that was
+  coppice compile opt-125m --plan cut.json --weights i8 --dry-run
+      how large the artifact would be; config.json is enough
   coppice compile opt-125m --plan cut.json --emit=mlir --stop-after=shrink
       the graph after a phase, on standard output
 
@@ -156,7 +158,7 @@ int compileMain(llvm::ArrayRef<const char *> arguments) {
   for (llvm::opt::Arg *arg : args.filtered(OPT_UNKNOWN)) {
     std::string given = arg->getAsString(args);
     llvm::StringRef name = llvm::StringRef(given).split('=').first;
-    for (ID flag : {OPT_keep_masks, OPT_find_dead, OPT_quiet, OPT_help})
+    for (ID flag : {OPT_dry_run, OPT_keep_masks, OPT_find_dead, OPT_quiet, OPT_help})
       if (name == table.getOption(flag).getPrefixedName())
         return wrongCall(name + " takes no value");
     return wrongCall("there is no option " + tools::abridged(given) + suggestion(table, given));
@@ -184,6 +186,7 @@ int compileMain(llvm::ArrayRef<const char *> arguments) {
   options.calibration = args.getLastArgValue(OPT_calibration).str();
   options.target = args.getLastArgValue(OPT_target, "native").str();
   options.report = args.getLastArgValue(OPT_report).str();
+  options.dryRun = args.hasArg(OPT_dry_run);
   options.keepMasks = args.hasArg(OPT_keep_masks);
   options.findDead = args.hasArg(OPT_find_dead);
   if (auto choice = WeightChoice::parse(options.weights); !choice)
@@ -236,7 +239,11 @@ int compileMain(llvm::ArrayRef<const char *> arguments) {
       return wrongCall("--stop-after prints the graph and needs --emit=mlir");
     options.stopAfter = *phase;
   }
-  if (options.output.empty()) {
+  if (options.dryRun) {
+    if (options.emit != Emit::Artifact)
+      return wrongCall("--dry-run says what an artifact would be, and goes with no --emit=" + emit);
+    options.output.clear();
+  } else if (options.output.empty()) {
     if (options.emit == Emit::Artifact)
       return wrongCall("say with -o FILE where the artifact goes");
     options.output = "-";
@@ -266,9 +273,11 @@ int compileMain(llvm::ArrayRef<const char *> arguments) {
     return 1;
   }
   if (!quiet && options.emit == Emit::Artifact)
-    llvm::errs() << options.output << ": " << humanBytes(result->artifactBytes) << " for "
-                 << result->target << ", " << result->parametersAfter << " of "
-                 << result->parametersBefore << " parameters\n";
+    llvm::errs() << (options.dryRun ? "nothing written; the artifact would have"
+                                    : options.output + ":")
+                 << ' ' << humanBytes(result->artifactBytes) << " for " << result->target << ", "
+                 << result->parametersAfter << " of " << result->parametersBefore
+                 << " parameters\n";
   return 0;
 }
 

@@ -26,6 +26,9 @@ defm target : Value<"target", "NAMES",
 defm emit : Value<"emit", "KIND", "artifact (default), or a text: mlir, llvm or asm">;
 defm stop_after : Value<"stop-after", "PHASE",
                         "With --emit=mlir: the phase whose result it is (default: memory)">;
+def dry_run : Flag<["--"], "dry-run">,
+              HelpText<"Compile without the weights' values: say what the artifact would be, and write "
+                       "no more than --report. MODEL_DIR may hold no weights, but config.json alone">;
 def keep_masks : Flag<["--"], "keep-masks">,
                  HelpText<"Compile the masked graph as it stands: the same answers, nothing smaller">;
 def find_dead : Flag<["--"], "find-dead">,

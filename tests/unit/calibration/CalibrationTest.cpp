@@ -46,7 +46,7 @@ class Truth {
 public:
   explicit Truth(const std::string &plan) {
     checkpoint = llvm::cantFail(Checkpoint::open(kModel));
-    auto model = llvm::cantFail(importModel(kModel, *checkpoint, context));
+    auto model = llvm::cantFail(importModel(kModel, checkpoint.get(), context));
     mlir::PassManager pm(&context);
     std::optional<Plan> parsed;
     if (!plan.empty())

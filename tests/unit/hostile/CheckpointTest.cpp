@@ -75,7 +75,7 @@ llvm::Error import(const Folder &folder, const Bytes &file) {
   if (!opened)
     return opened.takeError();
   static mlir::MLIRContext context;
-  return importModel(folder.path(), **opened, context).takeError();
+  return importModel(folder.path(), opened->get(), context).takeError();
 }
 
 /// Where each run of digits in the header begins and ends.

@@ -16,7 +16,7 @@ protected:
     text.assign(bytes.begin(), bytes.end());
     const char *folder = COPPICE_TESTS "/models/llama-gqa";
     checkpoint = llvm::cantFail(Checkpoint::open(folder));
-    model = llvm::cantFail(importModel(folder, *checkpoint, context)).module;
+    model = llvm::cantFail(importModel(folder, checkpoint.get(), context)).module;
   }
 
   /// Parses and applies.

@@ -22,7 +22,7 @@ public:
     folder.write("model.safetensors", file);
     checkpoint = llvm::cantFail(Checkpoint::open(folder.path()));
     context.disableMultithreading();
-    module = llvm::cantFail(importModel(folder.path(), *checkpoint, context)).module;
+    module = llvm::cantFail(importModel(folder.path(), checkpoint.get(), context)).module;
   }
 
   /// Packs the weights of the folder as it now is. The graph does not depend on values.
@@ -38,8 +38,8 @@ public:
     mlir::PassManager pm(&context);
     addMaskPasses(pm, nullptr, findDead ? opened.get() : nullptr);
     addShrinkPasses(pm);
-    addPackPasses(pm, format, "f32");
-    addMemoryPasses(pm);
+    addPackPasses(pm, format, "f32", /*context=*/0);
+    addMemoryPasses(pm, /*context=*/0);
     if (failed(pm.run(*copy)))
       return llvm::createStringError(message);
     auto list = buildStages(*copy->getOps<pack::StepOp>().begin());

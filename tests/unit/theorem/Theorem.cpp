@@ -13,7 +13,7 @@ llvm::Expected<std::unique_ptr<Model>> Model::open(llvm::StringRef directory) {
   if (llvm::Error error = Checkpoint::open(directory).moveInto(model->checkpoint))
     return error;
   if (llvm::Error error =
-          importModel(directory, *model->checkpoint, model->context).moveInto(model->graph))
+          importModel(directory, model->checkpoint.get(), model->context).moveInto(model->graph))
     return error;
   model->evaluator = std::make_unique<Evaluator>(readerOf(*model->checkpoint));
   return model;
