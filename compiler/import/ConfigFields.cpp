@@ -23,11 +23,17 @@ constexpr llvm::StringLiteral harmless[] = {
     // How a matrix is cut for tensor parallelism; the product is the same.
     "ep_size", "pretraining_tp", "tp_size",
     // Lengths that say what training or the tokenizer did; max_position_embeddings is the one read.
-    "max_sequence_length", "model_max_length", "n_positions", "seq_length",
+    "max_sequence_length", "model_max_length", "n_ctx", "seq_length",
     // Training.
-    "activation_dropout", "attention_dropout", "dropout", "embd_pdrop", "gradient_checkpointing",
-    "hidden_dropout", "init_std", "initializer_factor", "initializer_range", "layerdrop",
-    "resid_pdrop",
+    "activation_dropout", "attention_dropout", "attention_probs_dropout_prob", "attn_pdrop",
+    "classifier_dropout", "dropout", "embedding_dropout", "hidden_dropout_prob", "resid_dropout",
+    "residual_dropout", "embd_pdrop", "gradient_checkpointing", "hidden_dropout", "init_std",
+    "initializer_factor", "initializer_range", "layerdrop", "resid_pdrop",
+    // How attention is computed, not what.
+    "reorder_and_upcast_attn",
+    // A classifier's head.
+    "summary_activation", "summary_first_dropout", "summary_proj_to_labels", "summary_type",
+    "summary_use_proj",
     // Tokens that only padding, encoders or prompts use.
     "decoder_start_token_id", "pad_token_id", "sep_token_id", "unk_token_id", "cls_token_id",
     "mask_token_id",
@@ -44,18 +50,23 @@ struct Neutral {
 
 // Change the result unless they have this value.
 constexpr Neutral neutral[] = {{"add_cross_attention", "false"},
+                               {"attention_bias", "false"},
                                {"bad_words_ids", "null"},
                                {"begin_suppress_tokens", "null"},
                                {"cross_attention_hidden_size", "null"},
                                {"embedding_multiplier", "1"},
                                {"encoder_no_repeat_ngram_size", "0"},
                                {"exponential_decay_length_penalty", "null"},
+                               {"full_attn_mod", "1"},
                                {"forced_bos_token_id", "null"},
                                {"forced_eos_token_id", "null"},
+                               {"interpolate_factor", "1"},
                                {"is_encoder_decoder", "false"},
+                               {"lm_head_bias", "false"},
                                {"logit_scale", "1"},
                                {"logits_scaling", "1"},
                                {"min_length", "0"},
+                               {"mlp_bias", "false"},
                                {"no_repeat_ngram_size", "0"},
                                {"partial_rotary_factor", "1"},
                                {"pruned_heads", "{}"},

@@ -39,6 +39,15 @@ struct AttentionForm {
   std::optional<double> scale = std::nullopt; // of the scores; else 1 / sqrt(head_dim)
 };
 
+/// A layer of experts, each a gated FFN without biases.
+struct ExpertsForm {
+  Dim experts, width; // in the config: how many, and the neurons of one
+  Dim picks;          // of them for each row
+  bool normalize;     // their weights sum to 1
+  lm::ActivationKind activation;
+  llvm::StringRef gate, up, down; // names of an expert's linears
+};
+
 /// As with ConfigReader, the first error is kept and finish() reports it: a weight that is missing
 /// or of another shape still yields a value of the wanted shape. Families stop early at !ok().
 class GraphBuilder {
@@ -110,6 +119,10 @@ public:
   /// Query heads share KV heads in runs of equal length.
   mlir::Value attention(mlir::Value q, mlir::Value k, mlir::Value v, int64_t headDim,
                         const AttentionForm &form = {});
+  /// Experts by the router NAME.gate and the linears NAME.experts.E.*. How many there are and how
+  /// wide, the checkpoint says: other tools may have cut them, layer by layer.
+  mlir::Value experts(mlir::Value x, const llvm::Twine &name, const Dim &hidden,
+                      const ExpertsForm &form);
   /// `body` computes the block's result from the residual it is given.
   mlir::Value block(lm::BlockKind kind, int32_t layer, mlir::Value x,
                     llvm::function_ref<mlir::Value(mlir::Value)> body);

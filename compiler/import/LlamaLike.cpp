@@ -130,7 +130,9 @@ llvm::Error buildLlamaLike(const LlamaLike &form, GraphBuilder &graph, ImportedM
     });
     x = graph.block(lm::BlockKind::Ffn, layer, x, [&](Value residual) {
       Value in = graph.rmsNorm(residual, name + "post_attention_layernorm", hidden, form.eps);
-      Value out = ffn ? ffn(in, name) : gatedFfn(form, graph, in, name);
+      Value out = ffn ? ffn(in, name) : Value();
+      if (!out)
+        out = gatedFfn(form, graph, in, name);
       return graph.add(residual, out);
     });
   }

@@ -71,7 +71,7 @@ lm::ActivationKind readActivation(ConfigReader &config, llvm::StringRef field,
 
 /// From embedding to logits, once config.finish() has found no error. `ffn` computes what the FFN
 /// block adds to the residual, from its norm's result and the layer's name ("layers.3."); without
-/// it that is Llama's.
+/// it, and where it gives none, that is Llama's.
 using FfnBody = std::function<mlir::Value(mlir::Value in, const std::string &layer)>;
 llvm::Error buildLlamaLike(const LlamaLike &form, GraphBuilder &graph, ImportedModel &model,
                            const FfnBody &ffn = {});

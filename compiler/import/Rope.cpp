@@ -2,6 +2,7 @@
 // is rounded to float32 where the reference's tensors are float32, and a quotient whose numerator
 // is a Python number is a product with the reciprocal, as PyTorch computes it.
 #include "compiler/import/Rope.h"
+#include <algorithm>
 #include <cmath>
 
 namespace coppice {
@@ -10,30 +11,113 @@ namespace {
 using Kind = RopeParameters::Kind;
 constexpr double pi = 3.14159265358979323846;
 
-void readScaling(ConfigReader &scaling, RopeParameters &rope, int64_t context) {
-  // Older configs say "type"; where both stand, the library reads "rope_type".
-  bool hasNewKey = scaling.has("rope_type");
-  std::string older = scaling.text("type", "default");
-  llvm::StringRef key = hasNewKey || !scaling.has("type") ? "rope_type" : "type";
-  rope.kind = scaling.choice<Kind>(
-      key, "default",
-      {{"default", Kind::Default}, {"linear", Kind::Linear}, {"llama3", Kind::Llama3}});
-  if (hasNewKey && scaling.has("type") && older != scaling.text("rope_type", "default"))
-    scaling.fail("type", "disagrees with rope_type beside it");
+constexpr double lowest = 1e-3, highest = 1e30; // of theta: powers of it stay within float32
 
-  if (scaling.number("partial_rotary_factor", 0, 1, 1) != 1)
-    scaling.fail("partial_rotary_factor", "is not supported; only 1 is");
-  if (rope.kind != Kind::Default)
-    rope.factor = scaling.number("factor", 1e-6, 1e6);
-  if (rope.kind == Kind::Linear) // written by some tools, read by none for this kind
-    scaling.integer("original_max_position_embeddings", 1, INT32_MAX, context);
-  if (rope.kind != Kind::Llama3)
-    return;
+void readLlama3(ConfigReader &scaling, RopeParameters &rope, int64_t context) {
   rope.lowFreqFactor = scaling.number("low_freq_factor", 1e-6, 1e6);
   rope.highFreqFactor = scaling.number("high_freq_factor", 1e-6, 1e6);
   rope.originalContext = scaling.integer("original_max_position_embeddings", 1, INT32_MAX, context);
   if (rope.highFreqFactor <= rope.lowFreqFactor)
     scaling.fail("high_freq_factor", "is not above low_freq_factor");
+}
+
+/// YaRN (Peng et al., arXiv 2309.00071).
+void readYarn(ConfigReader &scaling, RopeParameters &rope, int64_t context) {
+  rope.originalContext = scaling.integer("original_max_position_embeddings", 1, INT32_MAX, context);
+  // With an original length the library's versions disagree on which of the two is the factor.
+  double ratio = double(context) / double(rope.originalContext);
+  if (scaling.has("original_max_position_embeddings") && std::abs(rope.factor - ratio) > 1e-6)
+    scaling.fail("factor", "is not max_position_embeddings / original_max_position_embeddings, and "
+                           "versions of transformers differ in which of the two they take; make "
+                           "them agree");
+  rope.betaFast = scaling.number("beta_fast", 1e-6, 1e6, rope.betaFast);
+  rope.betaSlow = scaling.number("beta_slow", 1e-6, 1e6, rope.betaSlow);
+  if (!scaling.flag("truncate", true))
+    scaling.fail("truncate", "is not supported; only true is");
+  auto magnitude = [&](double weight) {
+    return rope.factor <= 1 ? 1 : 0.1 * weight * std::log(rope.factor) + 1;
+  };
+  double mscale = scaling.number("mscale", 0, 1e6, 0);
+  double mscaleAllDim = scaling.number("mscale_all_dim", 0, 1e6, 0);
+  rope.magnitude =
+      mscale && mscaleAllDim ? magnitude(mscale) / magnitude(mscaleAllDim) : magnitude(1);
+  rope.magnitude = scaling.number("attention_factor", 1e-6, 1e6, rope.magnitude);
+}
+
+/// LongRoPE (Ding et al., arXiv 2402.13753).
+void readLongRope(ConfigReader &config, ConfigReader &scaling, RopeParameters &rope,
+                  int64_t context, const RopeDefaults &defaults) {
+  constexpr llvm::StringLiteral field = "original_max_position_embeddings";
+  int64_t inside = scaling.integer(field, 1, INT32_MAX, defaults.originalContext.value_or(context));
+  rope.originalContext = config.integer(field, 1, INT32_MAX, inside);
+  if (scaling.has(field) && rope.originalContext != inside)
+    scaling.fail(field, "disagrees with the field of that name outside of it");
+  rope.shortFactors = scaling.numbers("short_factor", 1e-6, 1e6);
+  rope.longFactors = scaling.numbers("long_factor", 1e-6, 1e6);
+  double stretch = double(context) / double(rope.originalContext);
+  if (scaling.has("factor") && std::abs(scaling.number("factor", 1e-6, 1e6) - stretch) > 1e-6)
+    scaling.fail("factor", "is not max_position_embeddings / original_max_position_embeddings");
+  // A context of 1 was never stretched, and has no logarithm to divide by.
+  if (stretch > 1 && rope.originalContext > 1)
+    rope.magnitude = std::sqrt(1 + std::log(stretch) / std::log(double(rope.originalContext)));
+  rope.magnitude = scaling.number("attention_factor", 1e-6, 1e6, rope.magnitude);
+}
+
+void readScaling(ConfigReader &config, ConfigReader &scaling, RopeParameters &rope, int64_t context,
+                 const RopeDefaults &defaults) {
+  // Older configs say "type"; where both stand, the library reads "rope_type".
+  bool hasNewKey = scaling.has("rope_type");
+  std::string older = scaling.text("type", "default");
+  llvm::StringRef key = hasNewKey || !scaling.has("type") ? "rope_type" : "type";
+  // The first files of Phi-3 say "su", and some "yarn", of what is now called "longrope".
+  Kind yarn = scaling.has("short_factor") ? Kind::LongRope : Kind::Yarn;
+  rope.kind = scaling.choice<Kind>(key, "default",
+                                   {{"default", Kind::Default},
+                                    {"linear", Kind::Linear},
+                                    {"llama3", Kind::Llama3},
+                                    {"yarn", yarn},
+                                    {"longrope", Kind::LongRope},
+                                    {"su", Kind::LongRope}});
+  if (hasNewKey && scaling.has("type") && older != scaling.text("rope_type", "default"))
+    scaling.fail("type", "disagrees with rope_type beside it");
+
+  if (rope.kind != Kind::Default && rope.kind != Kind::LongRope)
+    rope.factor = scaling.number("factor", 1e-6, 1e6);
+  if (rope.kind == Kind::Linear) // written by some tools, read by none for this kind
+    scaling.integer("original_max_position_embeddings", 1, INT32_MAX, context);
+  if (rope.kind == Kind::Llama3)
+    readLlama3(scaling, rope, context);
+  if (rope.kind == Kind::Yarn)
+    readYarn(scaling, rope, context);
+  if (rope.kind == Kind::LongRope)
+    readLongRope(config, scaling, rope, context, defaults);
+}
+
+/// A field that has an older name, in the one or the other; both must say the same.
+double readEither(ConfigReader &config, llvm::StringRef name, llvm::StringRef older, double low,
+                  double high, double fallback) {
+  if (older.empty())
+    return config.number(name, low, high, fallback);
+  double value = config.number(older, low, high, config.number(name, low, high, fallback));
+  if (config.has(older) && config.has(name) && config.number(name, low, high) != value)
+    config.fail(name, "disagrees with " + older);
+  return value;
+}
+
+/// What the parameters ask of the heads.
+void checkHeads(ConfigReader &config, const RopeParameters &rope, const RopeDefaults &defaults) {
+  int64_t dim = int64_t(double(defaults.headDim) * rope.partial);
+  if (dim < 2 || dim % 2 != 0) {
+    config.fail(config.has("head_dim") ? "head_dim" : "num_attention_heads",
+                "makes heads " + llvm::Twine(defaults.headDim) + " wide, of which " +
+                    llvm::Twine(dim) + " turn, and rotary embedding needs an even width");
+    return;
+  }
+  for (const std::vector<double> &factors : {rope.shortFactors, rope.longFactors})
+    if (rope.kind == Kind::LongRope && int64_t(factors.size()) != dim / 2)
+      config.fail("rope_scaling", "holds " + llvm::Twine(factors.size()) +
+                                      " factors of longrope in a list, and heads that turn " +
+                                      llvm::Twine(dim) + " wide need " + llvm::Twine(dim / 2));
 }
 
 float llama3Frequency(const RopeParameters &rope, float frequency) {
@@ -51,36 +135,81 @@ float llama3Frequency(const RopeParameters &rope, float frequency) {
   return slow + fast;
 }
 
+/// The ramp of YaRN between frequencies that stay and those that are divided by the factor.
+std::vector<float> yarnFrequencies(const RopeParameters &rope, llvm::ArrayRef<float> powers) {
+  double dim = 2.0 * double(powers.size());
+  auto dimOf = [&](double rotations) {
+    return dim * std::log(double(rope.originalContext) / (rotations * 2 * pi)) /
+           (2 * std::log(rope.theta));
+  };
+  double low = std::max(std::floor(dimOf(rope.betaFast)), 0.0);
+  double high = std::min(std::ceil(dimOf(rope.betaSlow)), dim - 1);
+  if (low == high)
+    high += 0.001;
+  std::vector<float> result;
+  for (size_t i = 0; i < powers.size(); ++i) {
+    float ramp = std::clamp((float(i) - float(low)) / float(high - low), 0.0f, 1.0f);
+    float kept = 1.0f - ramp;
+    float slow = 1.0f / (float(rope.factor) * powers[i]) * (1.0f - kept);
+    result.push_back(slow + 1.0f / powers[i] * kept);
+  }
+  return result;
+}
+
 } // namespace
 
-RopeParameters readRope(ConfigReader &config, int64_t context, double defaultTheta) {
-  constexpr double lowest = 1e-3, highest = 1e30; // powers of it stay within float32
+RopeParameters readRope(ConfigReader &config, int64_t context, const RopeDefaults &defaults) {
   RopeParameters rope;
   std::unique_ptr<ConfigReader> older = config.object("rope_scaling");
   std::unique_ptr<ConfigReader> newer = config.object("rope_parameters");
-  rope.theta = config.number("rope_theta", lowest, highest, defaultTheta);
+  rope.theta =
+      readEither(config, "rope_theta", defaults.thetaField, lowest, highest, defaults.theta);
+  if (defaults.partial)
+    rope.partial =
+        readEither(config, "partial_rotary_factor", defaults.partialField, 0, 1, *defaults.partial);
+  if (defaults.originalContext)
+    config.integer("original_max_position_embeddings", 1, INT32_MAX, defaults.originalContext);
   if (older && newer)
     config.fail("rope_scaling", "stands beside rope_parameters; only one of them may be there");
+  // Either of two fields, inside and outside.
+  auto inside = [&](ConfigReader &scaling, llvm::StringRef name, llvm::StringRef olderName,
+                    double low, double high, double &value) {
+    if (!scaling.has(name))
+      return;
+    double read = scaling.number(name, low, high);
+    if ((config.has(name) || config.has(olderName)) && read != value)
+      scaling.fail(name, "disagrees with " + name + " outside of it");
+    value = read;
+  };
   for (ConfigReader *scaling : {older.get(), newer.get()}) {
     if (!scaling)
       continue;
-    readScaling(*scaling, rope, context);
-    if (scaling->has("rope_theta")) {
-      double theta = scaling->number("rope_theta", lowest, highest);
-      if (config.has("rope_theta") && theta != rope.theta)
-        scaling->fail("rope_theta", "disagrees with rope_theta outside of it");
-      rope.theta = theta;
-    }
+    readScaling(config, *scaling, rope, context, defaults);
+    inside(*scaling, "rope_theta", defaults.thetaField, lowest, highest, rope.theta);
+    inside(*scaling, "partial_rotary_factor", defaults.partialField, 0, 1, rope.partial);
+    if (!defaults.partial && rope.partial != 1)
+      scaling->fail("partial_rotary_factor", "is not supported; only 1 is");
     scaling->refuseUnread();
   }
+  if (rope.kind == Kind::Yarn && rope.theta <= 1)
+    config.fail("rope_theta", "is not above 1, as yarn needs it");
+  if (defaults.headDim)
+    checkHeads(config, rope, defaults);
+  else if (rope.kind == Kind::LongRope)
+    config.fail("rope_scaling", "is of a kind that is not supported for this model_type");
   return rope;
 }
 
-std::vector<float> inverseFrequencies(const RopeParameters &rope, int64_t dim) {
-  std::vector<float> result;
+std::vector<float> inverseFrequencies(const RopeParameters &rope, int64_t dim, int64_t positions) {
+  const std::vector<double> &factors =
+      positions > rope.originalContext ? rope.longFactors : rope.shortFactors;
+  std::vector<float> powers, result;
   for (int64_t i = 0; i < dim; i += 2) {
     // Rounded from double: the float32 power correctly rounded, whatever the host's powf does.
     float power = float(std::pow(double(float(rope.theta)), double(float(i) / float(dim))));
+    powers.push_back(power);
+    if (rope.kind == Kind::LongRope)
+      power = float(factors[i / 2]) * power;
     float frequency = 1.0f / power;
     if (rope.kind == Kind::Linear)
       frequency /= float(rope.factor);
@@ -88,11 +217,12 @@ std::vector<float> inverseFrequencies(const RopeParameters &rope, int64_t dim) {
       frequency = llama3Frequency(rope, frequency);
     result.push_back(frequency);
   }
-  return result;
+  return rope.kind == Kind::Yarn ? yarnFrequencies(rope, powers) : result;
 }
 
-Rotation rotation(const RopeParameters &rope, int64_t headDim) {
-  return {inverseFrequencies(rope, headDim)};
+Rotation rotation(const RopeParameters &rope, int64_t headDim, int64_t positions) {
+  int64_t dim = int64_t(double(headDim) * rope.partial);
+  return {inverseFrequencies(rope, dim, positions), rope.magnitude};
 }
 
 } // namespace coppice

@@ -16,7 +16,7 @@ protected:
     auto checkpoint = Checkpoint::open(directory);
     if (!checkpoint)
       return checkpoint.takeError();
-    return importModel(directory, **checkpoint, context);
+    return importModel(directory, checkpoint->get(), context);
   }
   std::string errorOf() { return messageOf(import()); }
   std::string print(mlir::ModuleOp module) {

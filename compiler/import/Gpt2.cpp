@@ -1,0 +1,81 @@
+// GPT-2 (Radford et al., 2019), and GPT-3's shape (Brown et al., arXiv 2005.14165) where attention
+// is dense in every layer. As Hugging Face's GPT2LMHeadModel computes it: its linears are Conv1D,
+// stored [in, out], and query, key and value are thirds of one.
+#include "compiler/import/Family.h"
+#include "compiler/import/LlamaLike.h"
+#include "coppice/limits.h"
+#include <cmath>
+
+using mlir::Value;
+
+namespace coppice {
+namespace {
+
+llvm::Error buildGpt2(ConfigReader &config, GraphBuilder &graph, ImportedModel &model) {
+  Dim vocab = config.size("vocab_size");
+  Dim hidden = config.size("n_embd");
+  Dim inner = config.size("n_inner", Dim{4 * hidden.size, "4 * n_embd"});
+  int64_t layers = config.integer("n_layer", 1, COPPICE_MAX_LAYERS);
+  int64_t headCount = config.integer("n_head", 1, 65536);
+  Dim positions = config.size("n_positions", Dim{1024, "n_positions"});
+  double eps = config.number("layer_norm_epsilon", 0, 1, 1e-5);
+  bool tied = config.flag("tie_word_embeddings", true);
+  bool scaleByWidth = config.flag("scale_attn_weights", true);
+  bool scaleByLayer = config.flag("scale_attn_by_inverse_layer_idx", false);
+  auto act = readActivation(config, "activation_function", "gelu_new");
+  if (hidden.size % headCount != 0)
+    config.fail("n_head", "does not divide n_embd");
+  if (llvm::Error error = config.finish())
+    return error;
+
+  model.vocab = vocab.size;
+  model.context = positions.size;
+  model.positionLimit = positions.size;
+  int64_t headDim = hidden.size / headCount;
+  HeadWidths all{hidden, hidden, headDim};
+
+  graph.choosePrefix({"transformer.", ""}, "wte.weight");
+  graph.passOver({".attn.bias", ".attn.masked_bias"}); // the causal mask
+  Value x = graph.embed(graph.tokens(), graph.weight("wte.weight", {vocab, hidden}));
+  Value table = graph.weight("wpe.weight", {positions, hidden});
+  x = graph.add(x, graph.embed(graph.positions(), table));
+
+  for (int64_t layer = 0; layer < layers && graph.ok(); ++layer) {
+    std::string name = "h." + std::to_string(layer) + ".";
+    auto conv = [&](Value in, const char *which, const Dim &outs, const Dim &ins,
+                    std::optional<Runs> rows = std::nullopt) {
+      return graph.linear(in, name + which, outs, ins, {/*bias=*/true, /*transposed=*/true, rows});
+    };
+    x = graph.block(lm::BlockKind::Attention, layer, x, [&](Value residual) {
+      Dim fused = graph.outputs(name + "attn.c_attn", {3 * hidden.size, "3 * n_embd"}, hidden,
+                                /*transposed=*/true);
+      HeadWidths widths = graph.fusedHeads(fused, /*group=*/1, all);
+      int64_t third = widths.keys.size;
+      Value in = graph.layerNorm(residual, name + "ln_1", hidden, /*affine=*/true, eps);
+      Value q = conv(in, "attn.c_attn", fused, hidden, Runs{0, third});
+      Value k = conv(in, "attn.c_attn", fused, hidden, Runs{third, third});
+      Value v = conv(in, "attn.c_attn", fused, hidden, Runs{2 * third, third});
+      AttentionForm form;
+      form.scale = (scaleByWidth ? 1 / std::sqrt(double(headDim)) : 1.0) /
+                   (scaleByLayer ? double(layer + 1) : 1.0);
+      Value heads = graph.attention(q, k, v, headDim, form);
+      return graph.add(residual, conv(heads, "attn.c_proj", hidden, widths.queries));
+    });
+    x = graph.block(lm::BlockKind::Ffn, layer, x, [&](Value residual) {
+      Dim neurons = graph.outputs(name + "mlp.c_fc", inner, hidden, /*transposed=*/true);
+      Value in = graph.layerNorm(residual, name + "ln_2", hidden, /*affine=*/true, eps);
+      Value up = graph.activation(act, conv(in, "mlp.c_fc", neurons, hidden));
+      return graph.add(residual, conv(up, "mlp.c_proj", hidden, neurons));
+    });
+  }
+
+  x = graph.layerNorm(x, "ln_f", hidden, /*affine=*/true, eps);
+  Value head = graph.head(tied, "wte", {vocab, hidden});
+  return graph.finish(graph.linear(x, head)).moveInto(model.module);
+}
+
+} // namespace
+
+const Family gpt2Family = {"gpt2", /*defaultBos=*/50256, /*defaultEos=*/50256, buildGpt2};
+
+} // namespace coppice
