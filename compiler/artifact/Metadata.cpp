@@ -83,6 +83,10 @@ buildEntries(FlatBufferBuilder &builder, const Program &program, const ArtifactI
   if (!stages)
     return stages.takeError();
   artifact::MemoryPlan memory(program.memory.arenaBytesPerRow, program.memory.kvBytesPerPosition);
+  std::optional<artifact::RingPlan> ring;
+  if (program.memory.ringBytesPerPosition)
+    ring.emplace(program.memory.ringBytesPerPosition, program.memory.ringPositions,
+                 program.memory.largestStep);
   std::optional<artifact::Hash> plan;
   if (inputs.plan)
     plan = toHash(*inputs.plan);
@@ -113,7 +117,8 @@ buildEntries(FlatBufferBuilder &builder, const Program &program, const ArtifactI
       stageRecords = builder.CreateVector(*stages);
     entries.push_back(artifact::CreateEntryPoint(
         builder, /*level=*/0, target, features, places[rank], code.image.bytes.size(), kernelList,
-        stageRecords, &memory, plan ? &*plan : nullptr, uint32_t(rank)));
+        stageRecords, &memory, plan ? &*plan : nullptr, uint32_t(rank), ring ? &*ring : nullptr,
+        program.picks));
   }
   return std::move(entries);
 }

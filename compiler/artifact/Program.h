@@ -61,8 +61,11 @@ struct Stage {
 };
 
 struct MemoryPlan {
-  uint64_t arenaBytesPerRow = 0;   // a multiple of 64
-  uint64_t kvBytesPerPosition = 0; // over all layers
+  uint64_t arenaBytesPerRow = 0;     // a multiple of 64
+  uint64_t kvBytesPerPosition = 0;   // over the layers whose cache is no ring
+  uint64_t ringBytesPerPosition = 0; // over the others; 0: there are none
+  uint32_t ringPositions = 0;        // of a ring
+  uint32_t largestStep = 0;          // rows of one session in a step
 };
 
 struct Program {
@@ -73,6 +76,7 @@ struct Program {
   uint32_t vocabulary = 0; // columns of the logits
   uint32_t tokenLimit = 0; // token ids below this may be passed
   uint32_t context = 0;    // positions at most
+  uint32_t picks = 0;      // routed rows for each row; 0: no layer has experts
   std::string modelType;
   std::vector<int32_t> stopTokens; // end-of-text ids
   ModelSummary summary;

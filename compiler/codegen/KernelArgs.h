@@ -59,9 +59,10 @@ struct Quantize {
 struct Linear {
   enum : uint32_t { set, in, out, weight, bias, residual, ins, outs, count };
 };
-// rope_table: for each row cos(angle_i), i < pairs, then sin(angle_i), i < pairs. [rows]
+// rope_table: for each row cos(angle_i), i < pairs, then sin(angle_i), i < pairs, all times
+// magnitude. [rows]
 struct RopeTable {
-  enum : uint32_t { set, out, invFreq, pairs, count };
+  enum : uint32_t { set, out, invFreq, pairs, magnitude, count };
 };
 // rope: rotates each head by the row's table (width 2 * pairs); out may equal in. [rows]
 struct Rope {
@@ -71,19 +72,39 @@ struct Rope {
 // heads, B * C bytes each, and in a head the blocks of 16 positions, 16 * B bytes each: values
 // [16][headDim], keys [headDim][16], and for i8 scales of the 16 keys, then of the 16 values (f32).
 // B is 8 * headDim for f32, 4 * headDim for bf16, 2 * headDim + 8 for i8. Values come first, so
-// that vectors of 16 may be loaded from any place in them.
+// that vectors of 16 may be loaded from any place in them. A ring is the same among the session's
+// rings, C being the positions that they hold, and position p lies where p % C does.
 //
-// kv_write_{f32,bf16,i8}: puts key and value rows into the session's cache.    [rows * kvHeads]
-// bf16: rounded to nearest even. i8: scale = max |x| / 127, code = round_half_even(x * (127 /
-// max)), both 0 where max |x| is below 2^-100; a head that is not finite gets the scale NaN.
+// kv_write_{f32,bf16,i8}: puts key and value rows into the session's cache; kv_write_ring_*: into
+// its ring. bf16: rounded to nearest even. i8: scale = max |x| / 127, code =
+// round_half_even(x * (127 / max)), both 0 where max |x| is below 2^-100; a head that is not finite
+// gets the scale NaN.                                                          [rows * kvHeads]
 struct KvWrite {
   enum : uint32_t { set, key, value, kvOffset, kvHeads, headDim, count };
 };
 // attention_{f32,bf16,i8}: all query heads of a KV head, item = kvHead * rows + row. [rows *
 // kvHeads] kvMap: weight offset of uint32 bounds [kvHeads + 1] and heads [bounds[kvHeads]]: KV head
 // g is read by the query heads heads[bounds[g]] up to heads[bounds[g + 1] - 1].
+// attention_softcap_*: scores are softcap * tanh(score / softcap).
+// attention_window_*, attention_window_softcap_*: the last `window` positions up to the row's own;
+// inRing: 1 if the cache is a ring, else 0. Of the words from softcap on a stage has those up to
+// the last that its kernel reads.
 struct Attention {
-  enum : uint32_t { set, query, out, kvOffset, heads, kvHeads, headDim, kvMap, scale, count };
+  enum : uint32_t {
+    set,
+    query,
+    out,
+    kvOffset,
+    heads,
+    kvHeads,
+    headDim,
+    kvMap,
+    scale,
+    softcap,
+    window,
+    inRing,
+    count
+  };
 };
 // activation_{relu,gelu,gelu_tanh,silu}: out = f(in) (* other); out may equal in or other. [rows]
 // activation_*_quantize: out is quantized for zero point `zero` and equals neither.

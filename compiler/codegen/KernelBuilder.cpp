@@ -350,10 +350,17 @@ Value coppice::loadKv(KernelBuilder &k, KvFormat format, Value address, unsigned
 }
 
 KvPlace::KvPlace(KernelBuilder &k, KvFormat format, Value set, Value row, Value kvOffset,
-                 Value kvHead, Value headDim) {
+                 Value kvHead, Value headDim, Value inRing)
+    : mayWrap(bool(inRing)) {
   Value entry = k.rowEntry(set, row);
   Value cache = k.load(k.ptr, k.at(entry, int64_t(offsetof(coppice_row, kv))), 8);
-  Value capacity = k.load(k.i64, k.at(entry, int64_t(offsetof(coppice_row, kv_capacity))), 8);
+  capacity = k.load(k.i64, k.at(entry, int64_t(offsetof(coppice_row, kv_capacity))), 8);
+  if (inRing) {
+    Value ring = k.load(k.ptr, k.at(entry, int64_t(offsetof(coppice_row, kv_ring))), 8);
+    Value holds = k.load(k.i64, k.at(entry, int64_t(offsetof(coppice_row, kv_ring_capacity))), 8);
+    cache = k.select(inRing, ring, cache);
+    capacity = k.select(inRing, holds, capacity);
+  }
   Value at = k.load(k.i32, k.at(entry, int64_t(offsetof(coppice_row, position))));
   position = k.create<arith::ExtSIOp>(k.i64, at);
   keys = k.mul(headDim, k.i64c(COPPICE_KV_BLOCK * kvBytes(format)));
@@ -361,6 +368,12 @@ KvPlace::KvPlace(KernelBuilder &k, KvFormat format, Value set, Value row, Value 
   blockBytes = format == KvFormat::I8 ? k.add(scales, k.i64c(2 * COPPICE_KV_BLOCK * 4)) : scales;
   Value perPosition = k.udiv(blockBytes, COPPICE_KV_BLOCK);
   blocks = k.at(cache, k.mul(k.add(kvOffset, k.mul(kvHead, perPosition)), capacity));
+}
+
+Value KvPlace::blockOf(KernelBuilder &k, Value position) const {
+  if (mayWrap)
+    position = k.create<arith::RemUIOp>(position, capacity);
+  return k.at(blocks, k.mul(k.udiv(position, COPPICE_KV_BLOCK), blockBytes));
 }
 
 //===-- Weights ----------------------------------------------------------------------------===//

@@ -130,13 +130,18 @@ enum class KvFormat { F32, BF16, I8 };
 
 /// Where a row's token and one KV head of one layer lie in the session's cache (KernelArgs.h).
 struct KvPlace {
+  /// `inRing`: i1, whether the layer's cache is a ring; null: it is not.
   KvPlace(KernelBuilder &k, KvFormat format, mlir::Value set, mlir::Value row, mlir::Value kvOffset,
-          mlir::Value kvHead, mlir::Value headDim);
+          mlir::Value kvHead, mlir::Value headDim, mlir::Value inRing = {});
+  /// Address of the block that holds a position.
+  mlir::Value blockOf(KernelBuilder &k, mlir::Value position) const;
   mlir::Value position;   // i64
+  mlir::Value capacity;   // positions that the cache holds, i64
   mlir::Value blocks;     // address of the head's first block
   mlir::Value blockBytes; // of a block of 16 positions, i64
   mlir::Value keys;       // where keys start in a block, in bytes; values start at 0
   mlir::Value scales;     // i8: where the scales of 16 keys start in a block; values' follow
+  bool mayWrap;           // positions lie at their rest modulo the capacity
 };
 
 /// Bytes of an element of the cache, its type in kernels, and `lanes` of them as f32 (exact).

@@ -62,8 +62,17 @@ static const std::map<std::string, Emitter, std::less<>> &registry() {
     for (auto [suffix, type] : caches) {
       KvFormat t = type;
       std::string name = suffix;
-      all["kv_write_" + name] = [t](KernelBuilder &k) { kvWrite(k, t); };
-      all["attention_" + name] = [t](KernelBuilder &k) { attention(k, t); };
+      for (bool more : {false, true}) {
+        all[(more ? "kv_write_ring_" : "kv_write_") + name] = [t, more](KernelBuilder &k) {
+          kvWrite(k, t, more);
+        };
+        for (bool softcap : {false, true}) {
+          std::string of = std::string(more ? "_window" : "") + (softcap ? "_softcap_" : "_");
+          all["attention" + of + name] = [t, more, softcap](KernelBuilder &k) {
+            attention(k, t, {/*window=*/more, softcap});
+          };
+        }
+      }
     }
     all["add"] = [](KernelBuilder &k) { binary(k, BinaryKind::Add); };
     all["mul"] = [](KernelBuilder &k) { binary(k, BinaryKind::Mul); };

@@ -36,6 +36,11 @@ public:
       return fail("the step has no memory plan: run pack-plan-memory before");
     list.memory.arenaBytesPerRow = *step.getArena();
     list.memory.kvBytesPerPosition = *step.getKv();
+    if (step.getRing()) {
+      list.memory.ringBytesPerPosition = *step.getRing();
+      list.memory.ringPositions = word(*step.getRingPositions(), "a ring");
+      list.memory.largestStep = word(*step.getLargestStep(), "a step");
+    }
     for (Operation &op : step.getBody().front()) {
       layer = -1;
       if (auto at = op.getAttrOfType<IntegerAttr>(kPackLayer))
@@ -190,7 +195,8 @@ private:
   }
   void stage(pack::RopeTableOp op) {
     add("rope_table", set(op), true, 1,
-        {set(op), place(op), weightAt(op.getInvFreq()), width(op) / 2});
+        {set(op), place(op), weightAt(op.getInvFreq()), width(op) / 2,
+         bits(op.getMagnitude().value_or(APFloat(1.0f)))});
   }
   void stage(pack::RopeOp op) {
     uint32_t dim = op.getHeadDim();
@@ -201,7 +207,8 @@ private:
   void stage(pack::KvWriteOp op) {
     pack::CacheType cache = op.getType();
     uint32_t heads = cache.getHeads();
-    add("kv_write_" + formatName(cache.getElement()), set(op.getKey()), true, heads,
+    add((op.getRing() ? "kv_write_ring_" : "kv_write_") + formatName(cache.getElement()),
+        set(op.getKey()), true, heads,
         {set(op.getKey()), place(op.getKey()), place(op.getValue()), cachePlace(op), heads,
          uint32_t(cache.getHeadDim())});
   }
@@ -211,12 +218,26 @@ private:
   void stage(pack::AttentionOp op) {
     pack::CacheType cache = op.getCache().getType();
     uint32_t dim = cache.getHeadDim(), heads = width(op) / dim;
+    auto write = op.getCache().getDefiningOp<pack::KvWriteOp>();
+    std::vector<uint32_t> words = {set(op),
+                                   place(op.getQuery()),
+                                   place(op),
+                                   cachePlace(write),
+                                   heads,
+                                   uint32_t(cache.getHeads()),
+                                   dim,
+                                   weightAt(op.getKvMap()),
+                                   bits(op.getScale())};
+    std::string kind = op.getWindow() ? "_window" : "";
+    if (op.getSoftcap())
+      kind += "_softcap";
+    if (op.getWindow() || op.getSoftcap())
+      words.push_back(op.getSoftcap() ? bits(*op.getSoftcap()) : 0);
+    if (op.getWindow())
+      words.insert(words.end(), {word(*op.getWindow(), "a window"), write.getRing()});
     // Items are rows and KV heads; without query heads there is nothing to do.
-    add("attention_" + formatName(cache.getElement()), set(op), true,
-        heads ? uint32_t(cache.getHeads()) : 0,
-        {set(op), place(op.getQuery()), place(op),
-         cachePlace(op.getCache().getDefiningOp<pack::KvWriteOp>()), heads,
-         uint32_t(cache.getHeads()), dim, weightAt(op.getKvMap()), bits(op.getScale())});
+    add("attention" + kind + "_" + formatName(cache.getElement()), set(op), true,
+        heads ? uint32_t(cache.getHeads()) : 0, std::move(words));
   }
   void stage(pack::ActivationOp op) {
     add("activation_" + lm::stringifyActivationKind(op.getKind()).str() + quantizing(op), set(op),

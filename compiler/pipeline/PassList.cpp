@@ -32,7 +32,8 @@ void addShrinkPasses(OpPassManager &pm) {
   pm.addPass(createSymbolDCEPass());
 }
 
-void addPackPasses(OpPassManager &pm, StringRef weights, StringRef kv, bool masked, bool observe) {
+void addPackPasses(OpPassManager &pm, StringRef weights, StringRef kv, int64_t context, bool masked,
+                   bool observe) {
   if (!masked)
     pm.addPass(createVerifyUnmasked());
   pm.addPass(createInlineBlocks());
@@ -41,16 +42,18 @@ void addPackPasses(OpPassManager &pm, StringRef weights, StringRef kv, bool mask
   pm.addPass(createCanonicalizerPass());
   if (observe)
     pm.addPass(createObserveInputs());
-  pm.addPass(createLmToPack({kv.str()}));
+  pm.addPass(createLmToPack({kv.str(), context}));
   pm.addPass(createChooseFormats({weights.str()}));
   pm.addPass(createFuseQuantize());
   pm.addPass(createSymbolDCEPass());
 }
 
-void addMemoryPasses(OpPassManager &pm) {
+void addMemoryPasses(OpPassManager &pm, int64_t context) {
   pm.addPass(createVerifyStep());
   pm.addPass(createCSEPass());
-  pm.addPass(createPlanMemory());
+  PlanMemoryOptions plan;
+  plan.context = context;
+  pm.addPass(createPlanMemory(plan));
   pm.addPass(createPlaceBarriers());
   pm.addPass(createVerifySchedule());
 }
@@ -59,8 +62,10 @@ void registerPipelines() {
   static PassPipelineRegistration<> shrink("coppice-shrink", "the phase shrink", addShrinkPasses);
   static PassPipelineRegistration<> pack(
       "coppice-pack", "the phase pack, weights as stored, cache as f32",
-      [](OpPassManager &pm) { addPackPasses(pm, "stored", "f32"); });
-  static PassPipelineRegistration<> memory("coppice-memory", "the phase memory", addMemoryPasses);
+      [](OpPassManager &pm) { addPackPasses(pm, "stored", "f32", /*context=*/0); });
+  static PassPipelineRegistration<> memory(
+      "coppice-memory", "the phase memory",
+      [](OpPassManager &pm) { addMemoryPasses(pm, /*context=*/0); });
 }
 
 } // namespace coppice

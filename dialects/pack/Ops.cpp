@@ -55,6 +55,13 @@ LogicalResult StepOp::verifyRegions() {
                          << " bytes per row, not a multiple of 64";
   if (getKv() && int64_t(*getKv()) < 0)
     return emitOpError() << "has a cache of " << int64_t(*getKv()) << " bytes per position";
+  if (bool(getRing()) != bool(getRingPositions()) || bool(getRing()) != bool(getLargestStep()))
+    return emitOpError() << "needs all of ring, ringPositions and largestStep, or none";
+  if (getRing() && (int64_t(*getRing()) <= 0 || int64_t(*getLargestStep()) <= 0 ||
+                    int64_t(*getRingPositions()) < int64_t(*getLargestStep())))
+    return emitOpError() << "has rings of " << int64_t(*getRing()) << " bytes per position and "
+                         << int64_t(*getRingPositions()) << " positions for steps of "
+                         << int64_t(*getLargestStep()) << " rows";
   return success();
 }
 

@@ -22,10 +22,12 @@ def Pack_StepOp : Pack_Op<"step", [Symbol, SingleBlock, NoRegionArguments, Isola
   let summary = "One step of the model: stages in order";
   let description = [{
     `arena` is the bytes of arena per row of capacity, `kv` the bytes of KV cache per position;
-    memory planning sets both.
+    memory planning sets both. With caches that are rings it sets `ring` too, their bytes per
+    position, and how many positions they hold: the widest window and `largestStep` rows.
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, OptionalAttr<I64Attr>:$arena,
-                       OptionalAttr<I64Attr>:$kv);
+                       OptionalAttr<I64Attr>:$kv, OptionalAttr<I64Attr>:$ring,
+                       OptionalAttr<I64Attr>:$ringPositions, OptionalAttr<I64Attr>:$largestStep);
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = "$sym_name attr-dict-with-keyword $body";
   let hasRegionVerifier = 1;
@@ -162,9 +164,11 @@ def Pack_KvWriteOp : Pack_Stage<"kv_write"> {
   let summary = "Puts keys and values of each row into its session's cache";
   let description = [{
     In the cache's format: bf16 is rounded to nearest even, i8 to the nearest of 127 steps of the
-    head's largest value. `place` is the cache's offset in bytes per position, set by memory planning.
+    head's largest value. `place` is the cache's offset in bytes per position, set by memory planning,
+    which says too if the cache is a ring: then the offset is among the rings.
   }];
-  let arguments = (ins Pack_BufferType:$key, Pack_BufferType:$value, OptionalAttr<I64Attr>:$place);
+  let arguments = (ins Pack_BufferType:$key, Pack_BufferType:$value, OptionalAttr<I64Attr>:$place,
+                       UnitAttr:$ring);
   let results = (outs Pack_CacheType:$result);
   let assemblyFormat = "$key `,` $value attr-dict `:` type($key) `,` type($value) `->` type($result)";
 }

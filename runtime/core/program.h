@@ -23,12 +23,17 @@ typedef struct coppice_stage {
 typedef struct coppice_program {
   const coppice_stage *stages;
   uint32_t stage_count;
-  uint32_t vocabulary;            /* logits per row */
-  uint32_t token_limit;           /* token ids lie in [0, token_limit) */
-  uint32_t context;               /* positions lie in [0, context) */
-  const uint8_t *weights;         /* 64-byte aligned */
-  uint64_t arena_bytes_per_row;   /* a multiple of 64 */
-  uint64_t kv_bytes_per_position; /* over all layers */
+  uint32_t vocabulary;              /* logits per row */
+  uint32_t token_limit;             /* token ids lie in [0, token_limit) */
+  uint32_t picks;                   /* rows of a routed set for each row; 0: there are none */
+  uint32_t context;                 /* positions lie in [0, context) */
+  const uint8_t *weights;           /* 64-byte aligned */
+  uint64_t arena_bytes_per_row;     /* a multiple of 64 */
+  uint64_t kv_bytes_per_position;   /* over the layers whose cache is no ring */
+  uint64_t ring_bytes_per_position; /* over the others; 0: there are none */
+  uint32_t ring_positions;          /* of a ring, a multiple of COPPICE_KV_RING */
+  uint32_t largest_step;            /* rows of one session in a step, at most, once it wraps: a ring
+                                       has room for them beside the widest window */
 } coppice_program;
 
 #ifdef __cplusplus

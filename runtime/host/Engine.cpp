@@ -86,6 +86,12 @@ void freeEngine(coppice_engine *engine) {
   release(model);
 }
 
+/// Ends the step for the sessions of `tokens`.
+void settle(const coppice_token *tokens, size_t count, bool done) {
+  for (size_t i = 0; i < count; ++i)
+    coppice_core_session_settle(tokens[i].session, done);
+}
+
 /// Gives each token its row and position; takes the positions back if one is refused.
 coppice_status place(coppice_engine &engine, const coppice_token *tokens, size_t count) {
   size_t wanted = 0;
@@ -95,8 +101,7 @@ coppice_status place(coppice_engine &engine, const coppice_token *tokens, size_t
     if (status == COPPICE_OK)
       status = coppice_core_session_push(session, tokens[i].token, &engine.rows[i]);
     if (status != COPPICE_OK) {
-      while (i-- > 0)
-        --tokens[i].session->position;
+      settle(tokens, i, /*done=*/false);
       return status;
     }
     if (tokens[i].wants_logits) {
@@ -168,6 +173,7 @@ coppice_status step(coppice_engine &engine, const coppice_token *tokens, size_t 
   if (coppice_status status = place(engine, tokens, count))
     return status;
   runStep(engine, count, logits, watch);
+  settle(tokens, count, /*done=*/true);
   return COPPICE_OK;
 }
 
@@ -269,8 +275,9 @@ coppice_status coppice_engine_feed(coppice_engine *engine, coppice_session *sess
       return COPPICE_BAD_TOKEN;
   if (count > session->limit - session->position)
     return COPPICE_CONTEXT_FULL;
+  uint32_t most = std::min(engine->maxRows, coppice_core_session_largest_step(session));
   for (size_t done = 0; done < count;) {
-    size_t rows = std::min<size_t>(count - done, engine->maxRows);
+    size_t rows = std::min<size_t>(count - done, most);
     bool last = done + rows == count;
     for (size_t i = 0; i < rows; ++i)
       engine->feed[i] = {session, tokens[done + i], last && i + 1 == rows && out_logits};

@@ -51,6 +51,10 @@ extern "C" const char *coppice_status_text(coppice_status status) {
     return "an artifact for a runtime of another version";
   case COPPICE_OTHER_MACHINE:
     return "an artifact for a machine with other features";
+  case COPPICE_LONG_STEP:
+    return "more tokens of one session in a step than fit beside the model's window; take fewer";
+  case COPPICE_FORGOTTEN:
+    return "a position so far back that the session has forgotten the window before it";
   }
   return "an unknown status";
 }

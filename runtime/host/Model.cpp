@@ -134,6 +134,11 @@ coppice_status buildProgram(coppice_model &model, coppice_error *error) {
   model.program.weights = model.file + model.artifact.prefix.weights.offset;
   model.program.arena_bytes_per_row = entry.memory()->arena_bytes_per_row();
   model.program.kv_bytes_per_position = entry.memory()->kv_bytes_per_position();
+  if (const artifact::RingPlan *ring = entry.ring()) {
+    model.program.ring_bytes_per_position = ring->bytes_per_position();
+    model.program.ring_positions = ring->positions();
+    model.program.largest_step = ring->largest_step();
+  }
   return COPPICE_OK;
 }
 
@@ -216,6 +221,9 @@ coppice_status coppice_model_info(const coppice_model *model, coppice_info *out_
   info.code_bytes = model->codeBytes;
   info.weight_bytes = model->artifact.prefix.weights.bytes;
   info.kv_bytes_per_position = model->program.kv_bytes_per_position;
+  info.ring_bytes_per_position = model->program.ring_bytes_per_position;
+  info.ring_positions = model->program.ring_positions;
+  info.largest_step = model->program.largest_step;
   info.arena_bytes_per_row = model->program.arena_bytes_per_row;
   info.stages = model->program.stage_count;
   info.has_tokenizer = model->hasTokenizer;

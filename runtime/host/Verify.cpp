@@ -189,6 +189,14 @@ coppice_status checkEntryPoint(const artifact::EntryPoint &entry, uint64_t codeB
     return bad(error, "the arena's size is out of range");
   if (memory.kv_bytes_per_position() > kMaxBytesEach)
     return bad(error, "the KV cache's size is out of range");
+  if (const artifact::RingPlan *ring = entry.ring()) {
+    if (ring->bytes_per_position() == 0 || ring->bytes_per_position() > kMaxBytesEach ||
+        ring->positions() == 0 || ring->positions() % COPPICE_KV_RING ||
+        ring->positions() > COPPICE_MAX_ID)
+      return bad(error, "the size of its rings is out of range");
+    if (ring->largest_step() == 0 || ring->largest_step() > ring->positions())
+      return bad(error, "the largest step does not fit into its rings");
+  }
   return COPPICE_OK;
 }
 

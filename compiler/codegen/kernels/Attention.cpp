@@ -1,13 +1,16 @@
-// attention_{f32,bf16,i8}: softmax(q K^T * scale) V over a session's cache, a row and KV head per
-// item. All query heads that read the KV head are taken together, and rows of one session that
-// follow each other too, so that a key or value is loaded once for many queries.
+// attention{,_window}{,_softcap}_{f32,bf16,i8}: softmax(q K^T * scale) V over a session's cache, a
+// row and KV head per item. All query heads that read the KV head are taken together, and rows of
+// one session that follow each other too, so that a key or value is loaded once for many queries.
 //
 // Online softmax over groups of 64 positions that start at multiples of 64. For each query a group
 // is: scores, one fma chain over the head's elements each; their maximum with the one so far; the
 // output times exp(old - new maximum); then the group's values added in rising order of positions.
 // Nothing in it depends on which queries are taken together or how tiles are cut, so a row's bits
 // are a function of its session and position. Keys beyond a row's position are computed with (their
-// block is in memory) but replaced before use; values beyond it are not read.
+// block is in memory) but replaced before use; values beyond it are not read. Likewise what lies
+// before a window: groups that no query sees anything of are passed over, and in one that a query
+// sees nothing of its state stays what it is. A ring's positions lie in groups as they do in a
+// plain cache, for it holds whole groups.
 #include "compiler/codegen/Math.h"
 #include "compiler/codegen/kernels/Kernels.h"
 #include "coppice/kernel_abi.h"
@@ -22,10 +25,12 @@ constexpr unsigned kGroupBlocks = 4, kGroup = kGroupBlocks * kBlock;
 constexpr unsigned kQueries = 32; // taken together at most: a query is a row and a head
 constexpr unsigned kRows = 8;     // of them rows
 static_assert(kBlock == kLanes, "a block of keys is one vector");
+static_assert(COPPICE_KV_RING % kGroup == 0, "a group does not reach over a ring's end");
 
 class AttentionEmitter {
 public:
-  AttentionEmitter(KernelBuilder &k, KvFormat format) : k(k), format(format) {}
+  AttentionEmitter(KernelBuilder &k, KvFormat format, kernels::AttentionKind kind)
+      : k(k), format(format), kind(kind) {}
   void emit();
 
 private:
@@ -50,12 +55,15 @@ private:
 
   KernelBuilder &k;
   KvFormat format;
+  kernels::AttentionKind kind;
   Value set, rowCount, kvOffset, headDim, scale, queries, outs, stride, map, kvHeads;
+  Value window, inRing, cap, ofCap; // ofCap: 1 / cap
   // On the stack, for each query: raw scores, then shares of the softmax, of a group; the running
   // sum, lane by lane; the running maximum and what it changed by; its place; its position.
   Value shares, sums, maxima, decays, offsets, positions;
   // Of what is taken together.
-  Value cache, blockBytes, keys, scales, count, firstPosition, lastPosition;
+  std::optional<KvPlace> place;
+  Value blockBytes, keys, scales, count, firstPosition, lastPosition;
   // Of the current group: its first block, and the blocks that any query sees.
   Value base, at, blocks;
 };
@@ -68,6 +76,15 @@ void AttentionEmitter::emit() {
   kvHeads = k.arg(A::kvHeads);
   headDim = k.arg(A::headDim);
   scale = k.broadcast(k.argFloat(A::scale));
+  if (kind.window) {
+    window = k.arg(A::window);
+    inRing = k.create<arith::CmpIOp>(arith::CmpIPredicate::ne, k.arg(A::inRing), k.i64c(0));
+  }
+  if (kind.softcap) {
+    Value value = k.argFloat(A::softcap);
+    cap = k.broadcast(value);
+    ofCap = k.broadcast(k.div(k.f32c(1), value));
+  }
   queries = k.buffer(k.arg(A::query));
   outs = k.buffer(k.arg(A::out));
   stride = k.rowBytes(k.mul(k.arg(A::heads), headDim));
@@ -93,16 +110,20 @@ void AttentionEmitter::emit() {
           };
           Value from = bound(kvHead), to = bound(k.add(kvHead, k.i64c(1)));
           Value rows = rowsTogether(item, row, k.sub(to, from));
-          KvPlace place(k, format, set, row, kvOffset, kvHead, headDim);
-          cache = place.blocks;
-          blockBytes = place.blockBytes;
-          keys = place.keys;
-          scales = place.scales;
-          firstPosition = place.position;
-          lastPosition = k.add(place.position, k.sub(rows, k.i64c(1)));
+          place.emplace(k, format, set, row, kvOffset, kvHead, headDim, inRing);
+          blockBytes = place->blockBytes;
+          keys = place->keys;
+          scales = place->scales;
+          firstPosition = place->position;
+          lastPosition = k.add(firstPosition, k.sub(rows, k.i64c(1)));
+          Value groups = k.i64c(0);
+          if (window) { // from the group of the first position that is seen
+            groups = k.max(k.add(k.sub(firstPosition, window), k.i64c(1)), groups);
+            groups = k.sub(groups, k.urem(groups, kGroup));
+          }
           k.forRange(from, to, kQueries, [&](Value head) {
             begin(row, rows, head, k.min(k.sub(to, head), k.i64c(kQueries)));
-            k.forRange(k.i64c(0), k.add(lastPosition, k.i64c(1)), kGroup,
+            k.forRange(groups, k.add(lastPosition, k.i64c(1)), kGroup,
                        [&](Value first) { group(first); });
             finish();
           });
@@ -186,19 +207,34 @@ void AttentionEmitter::forTiles(llvm::function_ref<void(unsigned, Value)> body) 
 void AttentionEmitter::group(Value first) {
   Value one = k.i64c(1), zero = k.i64c(0), whole = k.i64c(kGroup);
   base = first;
-  at = k.at(cache, k.mul(k.udiv(base, kBlock), blockBytes));
+  at = place->blockOf(k, base);
   blocks = k.min(k.add(k.udiv(k.sub(lastPosition, base), kBlock), one), k.i64c(kGroupBlocks));
   forTiles([&](unsigned queries, Value query) { scores(queries, query); });
   k.forRange(zero, count, 1, [&](Value query) { softmax(query); });
-  auto seen = [&](Value position) {
-    return k.max(k.min(k.sub(k.add(position, one), base), whole), zero);
+  // A query sees the group's positions from windowOf(its own) up to seen(its own).
+  auto inGroup = [&](Value position) { return k.max(k.min(k.sub(position, base), whole), zero); };
+  auto seen = [&](Value position) { return inGroup(k.add(position, one)); };
+  auto windowOf = [&](Value position) { return inGroup(k.add(k.sub(position, window), one)); };
+  auto positionOf = [&](Value query) {
+    return k.load(k.i64, k.element(positions, query, k.i64), 8);
   };
-  // What all queries see, then for each what it sees beyond that.
-  Value shared = seen(firstPosition);
-  forTiles([&](unsigned queries, Value query) { addValues(queries, query, zero, shared, true); });
+  // For each query what it sees before all do, then what all see, then what it sees beyond that.
+  Value from = zero, shared = seen(firstPosition);
+  if (window) {
+    from = windowOf(lastPosition);
+    k.ifThen(k.less(windowOf(firstPosition), from), [&] {
+      k.forRange(zero, count, 1, [&](Value query) {
+        Value position = positionOf(query);
+        addValues(1, query, windowOf(position), k.min(seen(position), from), true);
+        k.store(k.f32c(1), k.element(decays, query, k.f32)); // it has been applied
+      });
+    });
+    shared = k.max(shared, from);
+  }
+  forTiles([&](unsigned queries, Value query) { addValues(queries, query, from, shared, true); });
   k.ifThen(k.less(shared, seen(lastPosition)), [&] {
     k.forRange(zero, count, 1, [&](Value query) {
-      Value mine = seen(k.load(k.i64, k.element(positions, query, k.i64), 8));
+      Value mine = seen(positionOf(query));
       k.ifThen(k.less(shared, mine), [&] { addValues(1, query, shared, mine, false); });
     });
   });
@@ -267,7 +303,9 @@ void AttentionEmitter::softmax(Value query) {
   Value from = sharesOf(query), maximumAt = k.element(maxima, query, k.f32);
   Value sumAt = k.at(sums, k.mul(query, k.i64c(kLanes * 4)));
   Value position = k.load(k.i64, k.element(positions, query, k.i64), 8);
-  Value live = k.min(k.sub(k.add(position, k.i64c(1)), base), k.i64c(kGroup));
+  Value live = k.min(k.sub(k.add(position, k.i64c(1)), base), k.i64c(kGroup)), hidden;
+  if (window)
+    hidden = k.max(k.sub(k.add(position, k.i64c(1)), k.add(window, base)), k.i64c(0));
   Value old = k.load(k.f32, maximumAt);
   Type vector = k.lanesOf(k.f32, kLanes);
   auto place = [&](Value block) { return k.at(from, k.mul(block, k.i64c(kBlock * 4))); };
@@ -278,14 +316,24 @@ void AttentionEmitter::softmax(Value query) {
     Value score = k.mul(k.load(vector, place(b), 64), scale);
     if (format == KvFormat::I8)
       score = k.mul(score, k.load(vector, scaleAt(b, 0)));
-    Value there = k.firstLanes(k.sub(live, k.mul(b, k.i64c(kBlock))));
+    if (kind.softcap)
+      score = k.mul(math::tanh(k, k.mul(score, ofCap)), cap);
+    Value start = k.mul(b, k.i64c(kBlock)), there = k.firstLanes(k.sub(live, start));
+    if (window) {
+      Value before = k.firstLanes(k.sub(hidden, start));
+      there = k.select(before, k.intConstant(before.getType(), 0), there);
+    }
     score = k.select(there, score, k.f32c(-INFINITY, kLanes));
     k.store(score, place(b), 64);
     Value higher = k.create<arith::CmpFOp>(arith::CmpFPredicate::OGT, score, carried);
     return k.select(higher, score, carried);
   });
-  Value maximum = k.max16(top), level = k.broadcast(maximum);
-  Value decay = math::expOfNegative(k, k.sub(old, maximum));
+  Value maximum = k.max16(top), finite = maximum;
+  if (window) { // nothing is seen yet: differences of infinities are no numbers
+    Value none = k.create<arith::CmpFOp>(arith::CmpFPredicate::OEQ, maximum, k.f32c(-INFINITY));
+    finite = k.select(none, k.f32c(0), maximum);
+  }
+  Value level = k.broadcast(finite), decay = math::expOfNegative(k, k.sub(old, finite));
   Value sum = k.mul(k.load(vector, sumAt, 64), k.broadcast(decay));
   sum = forBlocks(sum, [&](Value b, Value carried) {
     Value share = math::expOfNegative(k, k.sub(k.load(vector, place(b), 64), level));
@@ -373,4 +421,6 @@ void AttentionEmitter::addValues(unsigned queries, Value first, Value from, Valu
 }
 } // namespace
 
-void kernels::attention(KernelBuilder &k, KvFormat format) { AttentionEmitter(k, format).emit(); }
+void kernels::attention(KernelBuilder &k, KvFormat format, AttentionKind kind) {
+  AttentionEmitter(k, format, kind).emit();
+}

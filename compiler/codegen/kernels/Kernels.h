@@ -8,6 +8,10 @@ namespace coppice::kernels {
 enum class NormKind { Layer, Rms };
 enum class ActivationKind { Relu, Gelu, GeluTanh, Silu };
 enum class BinaryKind { Add, Mul };
+/// What an attention has beyond the plain one, which pays for neither.
+struct AttentionKind {
+  bool window, softcap;
+};
 
 void linear(KernelBuilder &k, WeightType type);
 void quantizedLinear(KernelBuilder &k, CodeType type);
@@ -21,8 +25,8 @@ void headNorm(KernelBuilder &k);
 void softcap(KernelBuilder &k);
 void ropeTable(KernelBuilder &k);
 void rope(KernelBuilder &k);
-void kvWrite(KernelBuilder &k, KvFormat format);
-void attention(KernelBuilder &k, KvFormat format);
+void kvWrite(KernelBuilder &k, KvFormat format, bool ring);
+void attention(KernelBuilder &k, KvFormat format, AttentionKind kind);
 void activation(KernelBuilder &k, ActivationKind kind, bool quantized);
 void binary(KernelBuilder &k, BinaryKind kind);
 void select(KernelBuilder &k);

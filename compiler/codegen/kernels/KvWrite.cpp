@@ -1,6 +1,6 @@
-// kv_write_{f32,bf16,i8}: a token's keys and values into its session's cache, a row and KV head per
-// item. Keys go to one lane of their block, values to one row of it. The rounding is done in
-// integers and with the addition that rounds, so that every target stores the same bytes.
+// kv_write{,_ring}_{f32,bf16,i8}: a token's keys and values into its session's cache, a row and KV
+// head per item. Keys go to one lane of their block, values to one row of it. The rounding is done
+// in integers and with the addition that rounds, so that every target stores the same bytes.
 #include "compiler/codegen/kernels/Kernels.h"
 #include "coppice/kernel_abi.h"
 
@@ -47,18 +47,18 @@ std::pair<Value, Value> scaleOf(KernelBuilder &k, Value from, Value headDim) {
 }
 } // namespace
 
-void kernels::kvWrite(KernelBuilder &k, KvFormat format) {
+void kernels::kvWrite(KernelBuilder &k, KvFormat format, bool ring) {
   using A = args::KvWrite;
   Value set = k.arg(A::set), kvHeads = k.arg(A::kvHeads), headDim = k.arg(A::headDim);
   Value key = k.buffer(k.arg(A::key)), value = k.buffer(k.arg(A::value));
   Value offset = k.arg(A::kvOffset), stride = k.rowBytes(k.mul(kvHeads, headDim));
   Type element = kvElement(k, format);
+  Value inRing = ring ? k.intConstant(k.getI1Type(), 1) : Value();
   k.forRange(k.begin, k.end, 1, [&](Value item) {
     Value row = k.div(item, kvHeads), head = k.sub(item, k.mul(row, kvHeads));
-    KvPlace place(k, format, set, row, offset, head, headDim);
+    KvPlace place(k, format, set, row, offset, head, headDim, inRing);
     Value lane = k.urem(place.position, COPPICE_KV_BLOCK);
-    Value block =
-        k.at(place.blocks, k.mul(k.udiv(place.position, COPPICE_KV_BLOCK), place.blockBytes));
+    Value block = place.blockOf(k, place.position);
     Value from = k.add(k.mul(row, stride), k.mul(k.mul(head, headDim), k.i64c(4)));
     Value keyFrom = k.at(key, from), valueFrom = k.at(value, from);
     Value keyTo = k.element(k.at(block, place.keys), lane, element);

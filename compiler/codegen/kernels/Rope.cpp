@@ -1,4 +1,5 @@
-// rope_table: cosines and sines of a token's angles. rope: rotates the halves of each head.
+// rope_table: cosines and sines of a token's angles, times a factor. rope: rotates the halves of
+// each head.
 #include "compiler/codegen/Math.h"
 #include "compiler/codegen/kernels/Kernels.h"
 #include "coppice/kernel_abi.h"
@@ -9,6 +10,7 @@ using namespace mlir;
 void kernels::ropeTable(KernelBuilder &k) {
   using A = args::RopeTable;
   Value set = k.arg(A::set), out = k.buffer(k.arg(A::out)), pairs = k.arg(A::pairs);
+  Value magnitude = k.broadcast(k.argFloat(A::magnitude));
   Value frequencies = k.weights(k.arg(A::invFreq));
   Value stride = k.rowBytes(k.mul(pairs, k.i64c(2)));
   k.forRange(k.begin, k.end, 1, [&](Value row) {
@@ -22,11 +24,11 @@ void kernels::ropeTable(KernelBuilder &k) {
       math::SinCos values = math::sinCos(k, angle);
       // The sines follow the cosines directly: neither may be written beyond its end.
       for (auto [value, base] : {std::pair(values.cos, cosines), std::pair(values.sin, sines)}) {
-        Value to = k.element(base, i, k.f32);
+        Value to = k.element(base, i, k.f32), scaled = k.mul(value, magnitude);
         if (live)
-          k.storeTail(value, to, live);
+          k.storeTail(scaled, to, live);
         else
-          k.store(value, to);
+          k.store(scaled, to);
       }
     });
   });

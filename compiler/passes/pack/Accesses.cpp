@@ -27,9 +27,10 @@ Share shareOf(Operation *stage, Value operand) {
 std::optional<Access> access(Value value, bool write, Share share) {
   auto place = value.getDefiningOp()->getAttrOfType<IntegerAttr>("place");
   if (auto cache = dyn_cast<pack::CacheType>(value.getType()))
-    return Access{Access::Space::Cache, place.getInt(), place.getInt() + cache.bytesPerPosition(),
-                  write, share};
-  int64_t bytes = pack::rowBytesOf(value.getType());
+    return Access{value.getDefiningOp<pack::KvWriteOp>().getRing() ? Access::Space::Ring
+                                                                   : Access::Space::Cache,
+                  place.getInt(), place.getInt() + cache.bytesPerPosition(), write, share};
+  int64_t bytes = pack::arenaBytesOf(value);
   if (bytes < 0)
     return std::nullopt; // a weight
   if (!place)            // the logits, which lie where the caller wants them

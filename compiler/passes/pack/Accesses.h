@@ -6,12 +6,12 @@
 namespace coppice {
 
 struct Access {
-  enum class Space { Arena, Cache, Logits };
+  enum class Space { Arena, Cache, Ring, Logits };
   /// How the stage's items share the bytes: Item: each has its own part of every row (whole rows,
   /// or columns), the same part in all accesses of that kind; All: each may touch everything.
   enum class Share { Item, All };
   Space space;
-  int64_t begin, end; // bytes per row of capacity, or per position of a cache
+  int64_t begin, end; // bytes per row of capacity, or per position of a cache or ring
   bool write;
   Share share;
 

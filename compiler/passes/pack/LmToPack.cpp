@@ -29,8 +29,9 @@ template <typename Op> Op soleUse(Value value) {
 
 class Converter {
 public:
-  Converter(func::FuncOp func, Type cacheElement)
-      : func(func), cacheElement(cacheElement), b(func) {}
+  /// `context` 0: any number of positions.
+  Converter(func::FuncOp func, Type cacheElement, int64_t context)
+      : func(func), cacheElement(cacheElement), context(context), b(func) {}
 
   LogicalResult run() {
     for (Operation &op : func.getBody().front().without_terminator())
@@ -38,8 +39,8 @@ public:
         needAll(attention.getKey());
         needAll(attention.getValue());
       }
-    auto step =
-        b.create<pack::StepOp>(func.getLoc(), func.getSymName(), IntegerAttr(), IntegerAttr());
+    auto step = b.create<pack::StepOp>(func.getLoc(), func.getSymName(), IntegerAttr(),
+                                       IntegerAttr(), IntegerAttr(), IntegerAttr(), IntegerAttr());
     b.setInsertionPointToStart(&step.getBody().emplaceBlock());
     for (Operation &op : func.getBody().front().without_terminator()) {
       loc = op.getLoc();
@@ -279,8 +280,11 @@ private:
     Value written = stage<pack::KvWriteOp>(cache, buffer(op.getKey(), RowSet::All),
                                            buffer(op.getValue(), RowSet::All), IntegerAttr());
     Value map = table(readers(op.getKvMap(), op.getNumKvHeads()), true, "kv_map");
+    IntegerAttr window = op.getWindowAttr();
+    if (window && context && window.getInt() >= context)
+      window = {};
     return stage<pack::AttentionOp>(bufferType(op.getResult(), set), buffer(op.getQuery(), set),
-                                    written, map, eps(op.getScale()), op.getWindowAttr(),
+                                    written, map, eps(op.getScale()), window,
                                     op.getSoftcap() ? eps(*op.getSoftcap()) : FloatAttr(),
                                     IntegerAttr());
   }
@@ -306,6 +310,7 @@ private:
 
   func::FuncOp func;
   Type cacheElement;
+  int64_t context;
   OpBuilder b;
   Location loc = func.getLoc();
   IntegerAttr layer;
@@ -331,7 +336,7 @@ struct LmToPack : impl::LmToPackBase<LmToPack> {
       return signalPassFailure();
     }
     for (func::FuncOp func : llvm::make_early_inc_range(getOperation().getOps<func::FuncOp>())) {
-      Converter converter(func, element);
+      Converter converter(func, element, context);
       if (failed(converter.run()))
         return signalPassFailure();
     }

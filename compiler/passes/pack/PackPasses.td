@@ -34,6 +34,7 @@ def LmToPack : Pass<"lm-to-pack", "::mlir::ModuleOp"> {
     are packed in panels, in the format in which the checkpoint holds them; a tied embedding gathers
     from the panels. Constant rows are packed as float32. KV caches are in `kv` format. The map from
     query to KV heads is turned round: an attention loads a key or value once for all its query heads.
+    A window as wide as the context hides nothing and is left out.
     An observed value is marked where it is observed (`pack.observe`), and is itself.
 
     ```mlir
@@ -48,7 +49,9 @@ def LmToPack : Pass<"lm-to-pack", "::mlir::ModuleOp"> {
     Blocks must be inlined before. Experts (`lm.moe`) have no stages and are refused.
   }];
   let options = [Option<"kv", "kv", "std::string", "\"f32\"",
-                        "format of KV caches: f32, bf16 or i8">];
+                        "format of KV caches: f32, bf16 or i8">,
+                 Option<"context", "context", "int64_t", "0",
+                        "positions of a session at most; 0: any number">];
   let dependentDialects = ["::coppice::pack::PackDialect"];
 }
 
@@ -121,6 +124,12 @@ def PlanMemory : Pass<"pack-plan-memory", "::mlir::ModuleOp"> {
     logits have no place: the last linear writes them where the caller wants them. A buffer lives to
     its last `pack.observe`, if that is later than the last stage that reads it.
 
+    A cache that an attention with a window reads is a ring, if that is shorter than the context:
+    position p takes the place of p - R. R is the same for all rings, the widest window plus
+    `largest-step`, rounded up to 64: a step that writes as many rows of a session leaves the first
+    of them its window. Rings have offsets of their own, and the step says how many bytes per
+    position and positions they take.
+
     ```mlir
     %1 = pack.norm rms %0 scale %s : ... -> !pack.buffer<64, all>
     ```
@@ -129,6 +138,10 @@ def PlanMemory : Pass<"pack-plan-memory", "::mlir::ModuleOp"> {
     %1 = pack.norm rms %0 scale %s : ... {place = 256 : i64} : ... -> !pack.buffer<64, all>
     ```
   }];
+  let options = [Option<"context", "context", "int64_t", "0",
+                        "positions of a session at most; 0: any number">,
+                 Option<"largestStep", "largest-step", "int64_t", "512",
+                        "rows of one session in a step, at most, where there are rings">];
 }
 
 def PlaceBarriers : Pass<"pack-place-barriers", "::mlir::ModuleOp"> {

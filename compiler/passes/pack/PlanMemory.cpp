@@ -1,5 +1,6 @@
 // pack-plan-memory: see PackPasses.td.
 #include "compiler/passes/pack/PackPasses.h"
+#include "coppice/limits.h"
 #include "llvm/ADT/DenseSet.h"
 #include "llvm/Support/MathExtras.h"
 #include <map>
@@ -57,10 +58,61 @@ SmallVector<Value> reusable(Operation *op) {
       .Default([](Operation *) { return SmallVector<Value>(); });
 }
 
+/// The widest window of those that read the cache; nothing if one of them has none.
+std::optional<int64_t> windowOf(Value cache) {
+  int64_t widest = 0;
+  for (Operation *user : cache.getUsers()) {
+    auto attention = dyn_cast<pack::AttentionOp>(user);
+    if (!attention || !attention.getWindow())
+      return std::nullopt;
+    widest = std::max<int64_t>(widest, *attention.getWindow());
+  }
+  return widest ? std::optional(widest) : std::nullopt;
+}
+
 struct PlanMemory : impl::PlanMemoryBase<PlanMemory> {
+  using PlanMemoryBase::PlanMemoryBase;
+
   void runOnOperation() override {
-    for (auto step : getOperation().getOps<pack::StepOp>())
+    if (context < 0 || context > COPPICE_MAX_ID || largestStep < 1 ||
+        largestStep > COPPICE_MAX_ID) {
+      getOperation().emitError() << "context is " << context << " and largest-step " << largestStep
+                                 << "; they lie from 0 and 1 to " << COPPICE_MAX_ID;
+      return signalPassFailure();
+    }
+    for (auto step : getOperation().getOps<pack::StepOp>()) {
+      chooseRings(step);
       plan(step);
+    }
+  }
+
+  int64_t ringPositions(int64_t window) const {
+    return llvm::alignTo(window + largestStep, COPPICE_KV_RING);
+  }
+
+  /// Marks the caches that are shorter as rings. All rings are as long as the longest.
+  void chooseRings(pack::StepOp step) {
+    int64_t most = context ? context : COPPICE_MAX_ID, positions = 0;
+    most = llvm::alignTo(most, COPPICE_KV_BLOCK);
+    for (auto write : step.getBody().getOps<pack::KvWriteOp>()) {
+      std::optional<int64_t> window = windowOf(write);
+      write.setRing(window && write.getType().bytesPerPosition() && ringPositions(*window) < most);
+      if (write.getRing())
+        positions = std::max(positions, ringPositions(*window));
+    }
+    OpBuilder b(step);
+    auto attribute = [&](int64_t value) {
+      return positions ? b.getI64IntegerAttr(value) : IntegerAttr();
+    };
+    int64_t bytes = 0;
+    for (auto write : step.getBody().getOps<pack::KvWriteOp>())
+      if (write.getRing()) {
+        write.setPlace(bytes);
+        bytes += write.getType().bytesPerPosition();
+      }
+    step.setRingAttr(attribute(bytes));
+    step.setRingPositionsAttr(attribute(positions));
+    step.setLargestStepAttr(attribute(largestStep));
   }
 
   void plan(pack::StepOp step) {
@@ -89,10 +141,12 @@ struct PlanMemory : impl::PlanMemoryBase<PlanMemory> {
       if (op.getNumResults() == 0 || isa<pack::WeightOp, pack::ConstantOp>(op) || &op == head ||
           &op == uncapped)
         continue;
-      if (auto cache = dyn_cast<pack::CacheType>(op.getResult(0).getType())) {
-        op.setAttr("place", b.getI64IntegerAttr(kv));
-        kv += cache.bytesPerPosition();
-      } else if (int64_t bytes = pack::rowBytesOf(op.getResult(0).getType()); bytes >= 0) {
+      if (auto write = dyn_cast<pack::KvWriteOp>(op)) {
+        if (!write.getRing()) {
+          write.setPlace(kv);
+          kv += write.getType().bytesPerPosition();
+        }
+      } else if (int64_t bytes = pack::arenaBytesOf(op.getResult(0)); bytes >= 0) {
         int64_t at = -1;
         for (Value operand : reusable(&op))
           if (at < 0 && lastUse.lookup(operand) == &op &&

@@ -15,6 +15,7 @@ namespace {
 std::string describe(const Access &access) {
   const char *space = access.space == Access::Space::Arena   ? "the arena"
                       : access.space == Access::Space::Cache ? "the cache"
+                      : access.space == Access::Space::Ring  ? "the rings"
                                                              : "the logits";
   return llvm::formatv("bytes {0} to {1} of {2}", access.begin, access.end, space);
 }
@@ -58,6 +59,7 @@ struct VerifySchedule : impl::VerifyScheduleBase<VerifySchedule> {
     for (const Access &a : accesses) {
       int64_t size = a.space == Access::Space::Arena   ? *step.getArena()
                      : a.space == Access::Space::Cache ? *step.getKv()
+                     : a.space == Access::Space::Ring  ? step.getRing().value_or(0)
                                                        : a.end;
       if (a.begin < 0 || a.end > size)
         return op->emitOpError() << (a.write ? "writes " : "reads ") << describe(a)

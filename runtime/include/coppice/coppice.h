@@ -70,7 +70,11 @@ typedef struct coppice_info {
   uint64_t file_bytes;
   uint64_t code_bytes;
   uint64_t weight_bytes;
-  uint64_t kv_bytes_per_position;
+  uint64_t kv_bytes_per_position;   /* of the layers whose cache is no ring */
+  uint64_t ring_bytes_per_position; /* of the others: layers that attend to a window; else 0 */
+  uint32_t ring_positions;          /* that a ring holds, or as many as the session; else 0 */
+  uint32_t largest_step; /* tokens of one session in a step, at most, if the session is longer than
+                            ring_positions; 0: any number */
   uint64_t arena_bytes_per_row;
   uint32_t stages; /* of a step; one barrier less */
   bool has_tokenizer;
@@ -106,7 +110,10 @@ uint32_t coppice_session_position(const coppice_session *session);
 uint32_t coppice_session_limit(const coppice_session *session);
 
 /* Forgets every token from |position| on; then the session is as it was at that position.
- * COPPICE_BAD_ARGUMENT if |position| lies past the session's. */
+ * COPPICE_BAD_ARGUMENT if |position| lies past the session's. Layers that attend to a window keep
+ * |ring_positions| positions (coppice_model_info): in a session that has gone further, |position|
+ * must be 0, or within |largest_step| of the furthest that the session has been since it was 0;
+ * else COPPICE_FORGOTTEN. */
 COPPICE_MUST_USE coppice_status coppice_session_truncate(coppice_session *session,
                                                          uint32_t position);
 
@@ -145,7 +152,8 @@ typedef struct coppice_token {
  * tokens of one session in their order here. |out_logits| receives [rows that want logits]
  * [vocabulary] floats in the order of |tokens|; it may be null if no row wants any. The logits of
  * a row depend on nothing but its session's tokens up to it: not on the other rows, the number of
- * threads, or how the tokens were cut into steps. */
+ * threads, or how the tokens were cut into steps. COPPICE_LONG_STEP if a session gets more tokens
+ * than |largest_step| of coppice_model_info allows. */
 COPPICE_MUST_USE coppice_status coppice_engine_step(coppice_engine *engine,
                                                     const coppice_token *tokens, size_t count,
                                                     float *out_logits);

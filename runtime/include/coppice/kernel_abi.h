@@ -18,17 +18,24 @@ extern "C" {
 
 /* Version of everything in this header and of the argument words of each kernel. An artifact of
  * another version is refused. */
-#define COPPICE_KERNEL_ABI_VERSION 2u
+#define COPPICE_KERNEL_ABI_VERSION 3u
 
 /* Positions per block of a KV cache; blocks start at multiples of it. */
 #define COPPICE_KV_BLOCK 16u
 
-/* One token of a step. */
+/* Positions of a ring are a multiple of it: as many as kernels take together. */
+#define COPPICE_KV_RING 64u
+
+/* One token of a step. Layers that attend to a window keep their keys and values in a ring:
+ * position p lies where p % kv_ring_capacity would. */
 typedef struct coppice_row {
   uint8_t *kv;          /* the session's KV cache, 64-byte aligned */
   uint64_t kv_capacity; /* positions it holds, a multiple of COPPICE_KV_BLOCK */
   int32_t token;
-  int32_t position; /* 0-based, below kv_capacity */
+  int32_t position;          /* 0-based, below kv_capacity */
+  uint8_t *kv_ring;          /* its rings, 64-byte aligned */
+  uint64_t kv_ring_capacity; /* positions they hold: a multiple of COPPICE_KV_RING, or kv_capacity
+                                if that is less; 0 if the model has no ring */
 } coppice_row;
 
 /* A set of rows that a stage works on. */
@@ -65,7 +72,7 @@ typedef void (*coppice_kernel)(const coppice_frame *frame, const uint32_t *args,
 #else
 #define COPPICE_STATIC_ASSERT _Static_assert
 #endif
-COPPICE_STATIC_ASSERT(sizeof(void *) != 8 || sizeof(coppice_row) == 24, "coppice_row");
+COPPICE_STATIC_ASSERT(sizeof(void *) != 8 || sizeof(coppice_row) == 40, "coppice_row");
 COPPICE_STATIC_ASSERT(sizeof(void *) != 8 || sizeof(coppice_row_set) == 24, "coppice_row_set");
 COPPICE_STATIC_ASSERT(sizeof(void *) != 8 || sizeof(coppice_frame) == 80, "coppice_frame");
 

@@ -23,7 +23,9 @@ typedef enum coppice_status {
   COPPICE_FILE_ERROR,    /* the file cannot be opened, read or mapped */
   COPPICE_BAD_ARTIFACT,  /* the file is no artifact, or it is damaged */
   COPPICE_OTHER_VERSION, /* an artifact that a runtime of another version reads */
-  COPPICE_OTHER_MACHINE  /* compiled for features that this machine lacks */
+  COPPICE_OTHER_MACHINE, /* compiled for features that this machine lacks */
+  COPPICE_LONG_STEP,     /* more tokens of one session in a step than its rings have room for */
+  COPPICE_FORGOTTEN      /* a position that the session's rings cannot go back to any more */
 } coppice_status;
 
 #endif /* COPPICE_STATUS_H */
