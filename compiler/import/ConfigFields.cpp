@@ -29,8 +29,12 @@ constexpr llvm::StringLiteral harmless[] = {
     "classifier_dropout", "dropout", "embedding_dropout", "hidden_dropout_prob", "resid_dropout",
     "residual_dropout", "embd_pdrop", "gradient_checkpointing", "hidden_dropout", "init_std",
     "initializer_factor", "initializer_range", "layerdrop", "resid_pdrop",
-    // How attention is computed, not what.
-    "reorder_and_upcast_attn",
+    // How attention is computed and its cache kept, not what.
+    "cache_implementation", "reorder_and_upcast_attn",
+    // Which layers have a window stands in layer_types or sliding_window_pattern, and how long it
+    // is in
+    // sliding_window.
+    "_sliding_window_pattern", "sliding_window_size",
     // A classifier's head.
     "summary_activation", "summary_first_dropout", "summary_proj_to_labels", "summary_type",
     "summary_use_proj",
