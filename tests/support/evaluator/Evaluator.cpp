@@ -135,11 +135,16 @@ llvm::Error Evaluator::evaluateOp(Operation &op) {
           .Case([&](lm::AddOp op) { return add(value(op.getLhs()), value(op.getRhs())); })
           .Case([&](lm::RopeOp op) {
             return rope(value(op.getInput()), value(op.getPositions()), op.getHeadDim(),
-                        op.getInvFreq());
+                        op.getInvFreq(),
+                        op.getMagnitude() ? op.getMagnitude()->convertToDouble() : 1.0);
           })
           .Case([&](lm::AttentionOp op) {
+            std::optional<double> softcap;
+            if (op.getSoftcap())
+              softcap = op.getSoftcap()->convertToDouble();
             return attention(value(op.getQuery()), value(op.getKey()), value(op.getValue()),
-                             op.getHeadDim(), op.getKvMap(), op.getScale().convertToDouble());
+                             op.getHeadDim(), op.getKvMap(), op.getScale().convertToDouble(),
+                             op.getWindow(), softcap);
           })
           .Case([&](lm::MaskOp op) {
             return mask(value(op.getInput()), op.getDead().getIndices(), optional(op.getFill()));

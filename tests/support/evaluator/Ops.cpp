@@ -97,13 +97,14 @@ Matrix softcap(Matrix input, double cap) {
 }
 
 Matrix rope(Matrix input, const Matrix &positions, int64_t headDim,
-            llvm::ArrayRef<float> frequencies) {
+            llvm::ArrayRef<float> frequencies, double magnitude) {
   int64_t half = frequencies.size();
   for (Eigen::Index t = 0; t < input.rows(); ++t)
     for (int64_t head = 0; head < input.cols() / headDim; ++head)
       for (int64_t i = 0; i < half; ++i) {
         volatile float angle = float(positions(t, 0)) * frequencies[i];
-        double cosine = std::cos(double(angle)), sine = std::sin(double(angle));
+        double cosine = magnitude * std::cos(double(angle));
+        double sine = magnitude * std::sin(double(angle));
         double &first = input(t, head * headDim + i);
         double &second = input(t, head * headDim + i + half);
         double rotated = first * cosine - second * sine;
@@ -114,22 +115,26 @@ Matrix rope(Matrix input, const Matrix &positions, int64_t headDim,
 }
 
 Matrix attention(const Matrix &query, const Matrix &key, const Matrix &value, int64_t headDim,
-                 llvm::ArrayRef<int32_t> kvMap, double scale) {
+                 llvm::ArrayRef<int32_t> kvMap, double scale, std::optional<int64_t> window,
+                 std::optional<double> softcap) {
   Matrix result = Matrix::Zero(query.rows(), query.cols());
   for (size_t head = 0; head < kvMap.size(); ++head) {
     int64_t q = head * headDim, kv = kvMap[head] * headDim;
     for (Eigen::Index t = 0; t < query.rows(); ++t) {
+      Eigen::Index first = window ? std::max<int64_t>(0, t - *window + 1) : 0;
       std::vector<double> scores(t + 1);
       double largest = -std::numeric_limits<double>::infinity(), total = 0;
-      for (Eigen::Index s = 0; s <= t; ++s) {
+      for (Eigen::Index s = first; s <= t; ++s) {
         for (int64_t i = 0; i < headDim; ++i)
           scores[s] += query(t, q + i) * key(s, kv + i);
         scores[s] *= scale;
+        if (softcap)
+          scores[s] = *softcap * std::tanh(scores[s] / *softcap);
         largest = std::max(largest, scores[s]);
       }
-      for (double &score : scores)
-        total += score = std::exp(score - largest);
-      for (Eigen::Index s = 0; s <= t; ++s)
+      for (Eigen::Index s = first; s <= t; ++s)
+        total += scores[s] = std::exp(scores[s] - largest);
+      for (Eigen::Index s = first; s <= t; ++s)
         for (int64_t i = 0; i < headDim; ++i)
           result(t, q + i) += scores[s] / total * value(s, kv + i);
     }

@@ -14,10 +14,12 @@ Matrix mul(const Matrix &lhs, const Matrix &rhs);
 Matrix softcap(Matrix input, double cap);
 /// `positions` is a column. The angle is the float32 product, as the op says.
 Matrix rope(Matrix input, const Matrix &positions, int64_t headDim,
-            llvm::ArrayRef<float> frequencies);
-/// Causal in the order of the rows.
+            llvm::ArrayRef<float> frequencies, double magnitude = 1);
+/// Causal in the order of the rows; row t sees the rows above t - window only, all without one.
 Matrix attention(const Matrix &query, const Matrix &key, const Matrix &value, int64_t headDim,
-                 llvm::ArrayRef<int32_t> kvMap, double scale);
+                 llvm::ArrayRef<int32_t> kvMap, double scale,
+                 std::optional<int64_t> window = std::nullopt,
+                 std::optional<double> softcap = std::nullopt);
 Matrix mask(Matrix input, llvm::ArrayRef<int32_t> dead, const Matrix *fill);
 Matrix select(const Matrix &input, llvm::ArrayRef<int32_t> kept);
 /// The weight of each expert for each token; zero for those that are not picked.

@@ -82,6 +82,8 @@ TEST(EvaluatorOps, RopeTurnsHalfSplitPairsByHeads) {
   // Position 0 is the identity; what the frequencies do not cover passes.
   expectNear(rope(x, rows({{0}}), 4, {quarter, 1.0f}), x);
   expectNear(rope(rows({{1, 2, 3}}), rows({{1}}), 3, {quarter}), rows({{-2, 1, 3}}), 1e-6);
+  // The magnitude is of what turns alone.
+  expectNear(rope(rows({{1, 2, 3}}), rows({{1}}), 3, {quarter}, 2), rows({{-4, 2, 3}}), 1e-6);
 }
 
 // 3 * float(0.1) is 0.3000000044703484 in exact arithmetic and rounds to float 0.30000001192092896:
@@ -109,6 +111,22 @@ TEST(EvaluatorOps, AttentionIsCausalAndScaled) {
 TEST(EvaluatorOps, AttentionFollowsTheMap) {
   expectNear(attention(rows({{1, 1, 1}}), rows({{0, 0}}), rows({{10, 20}}), 1, {1, 0, 1}, 1),
              rows({{20, 10, 20}}));
+}
+
+// Equal scores: the mean of the last `window` values, fewer at the start; a window of one is
+// oneself.
+TEST(EvaluatorOps, AttentionSeesItsWindowOnly) {
+  Matrix zero = rows({{0}, {0}, {0}, {0}}), v = rows({{2}, {4}, {8}, {16}});
+  expectNear(attention(zero, zero, v, 1, {0}, 1, 2), rows({{2}, {3}, {6}, {12}}));
+  expectNear(attention(zero, zero, v, 1, {0}, 1, 1), v);
+  expectNear(attention(zero, zero, v, 1, {0}, 1, 9), attention(zero, zero, v, 1, {0}, 1));
+}
+
+// Capped at ln 3, a score of a thousand weighs three times one of zero.
+TEST(EvaluatorOps, AttentionCapsScores) {
+  expectNear(attention(rows({{0}, {1}}), rows({{1000}, {0}}), rows({{4}, {8}}), 1, {0}, 1,
+                       std::nullopt, std::log(3.0)),
+             rows({{4}, {5}}));
 }
 
 // Scores of a thousand overflow a naive exponential.

@@ -42,13 +42,20 @@ TEST_P(Golden, AgreesWithTransformers) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Theorem, Golden,
-                         ::testing::Values("opt-pre", "opt-post", "llama-gqa", "llama-rope3",
-                                           "llama-linear"),
-                         [](const ::testing::TestParamInfo<const char *> &info) {
-                           std::string name = info.param;
-                           std::replace(name.begin(), name.end(), '-', '_');
-                           return name;
-                         });
+INSTANTIATE_TEST_SUITE_P(
+    Theorem, Golden,
+    ::testing::Values("opt-pre", "opt-post", "llama-gqa", "llama-rope3", "llama-linear",
+                      "llama-uneven", "gpt2", "gpt2-published", "neox-parallel",
+                      "neox-parallel-full", "neox-sequential", "falcon-multi-query",
+                      "falcon-grouped", "falcon-grouped-one-norm", "falcon-sequential", "phi-1",
+                      "phi-2", "phi3-window", "phi3-longrope", "mistral-window", "mistral-full",
+                      "qwen2-bias", "qwen2-window", "qwen3-norms", "starcoder2-window",
+                      "gemma-one-kv", "gemma2-caps", "gemma3-local", "gemma3-pattern",
+                      "mixtral-ties", "mixtral-window", "qwen3-moe-renorm", "qwen3-moe-mixed"),
+    [](const ::testing::TestParamInfo<const char *> &info) {
+      std::string name = info.param;
+      std::replace(name.begin(), name.end(), '-', '_');
+      return name;
+    });
 
 } // namespace
