@@ -21,12 +21,15 @@ struct PackedWeight {
   int32_t layer = -1; // -1: belongs to no layer
   WeightFormat format = WeightFormat::F32;
   WeightLayout layout = WeightLayout::Rows;
-  int64_t rows = 0, cols = 0;
-  uint64_t offset = 0; // in the weight segment, bytes, a multiple of 64
-  uint64_t bytes = 0;  // weightBytes() of format, rows and cols
-  // Of the columns, for the quantizer: how much their errors count, not negative, finite (the mean
-  // square of the input); empty: all alike. Other formats do not look at it.
+  int64_t rows = 0, cols = 0; // of a matrix
+  uint32_t experts = 1;       // matrices, each at the first multiple of 64 from the end of another
+  uint64_t offset = 0;        // in the weight segment, bytes, a multiple of 64
+  uint64_t bytes = 0;         // weightBytes() of format, rows, cols and experts
+  // Of the columns, those of one expert after the other, for the quantizer: how much their errors
+  // count, not negative, finite (the mean square of the input); empty: all alike. Other formats do
+  // not look at it.
   std::vector<float> importance;
+  std::vector<mlir::Value> others; // lm.weights of the experts after the first, which is:
   mlir::Value source; // lm.weight (matrix or vector) or a constant-row expression; or null:
   std::vector<uint32_t> words; // then these are the contents (floats bit-cast), format F32 or U32
 };

@@ -94,9 +94,13 @@ llvm::Expected<std::vector<uint8_t>> coppice::writeWeights(llvm::ArrayRef<Packed
     putNumber(bytes, role->second);
     putDifference(bytes, uint32_t(layer), uint32_t(weight.layer));
     layer = weight.layer;
-    putNumber(bytes, uint32_t(weight.format) | uint32_t(weight.layout) << 4);
+    bool several = weight.experts > 1;
+    putNumber(bytes,
+              uint32_t(weight.format) | uint32_t(weight.layout) << 4 | uint32_t(several) << 5);
     putNumber(bytes, uint32_t(weight.rows));
     putNumber(bytes, uint32_t(weight.cols));
+    if (several)
+      putNumber(bytes, weight.experts);
   }
   return bytes;
 }

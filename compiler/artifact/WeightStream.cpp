@@ -33,10 +33,14 @@ uint64_t coppice::weightRowBytes(WeightFormat format, uint64_t cols) {
   return left ? bytes + llvm::divideCeil(left, pack) * 4 + 2 : bytes;
 }
 
-std::optional<uint64_t> coppice::weightBytes(WeightFormat format, int64_t rows, int64_t cols) {
-  uint64_t bytes;
-  if (rows < 0 || cols < 0 || cols > INT64_MAX / 8 ||
-      __builtin_mul_overflow(uint64_t(rows), weightRowBytes(format, uint64_t(cols)), &bytes))
+std::optional<uint64_t> coppice::weightBytes(WeightFormat format, int64_t rows, int64_t cols,
+                                             uint32_t experts) {
+  uint64_t bytes, before;
+  if (rows < 0 || cols < 0 || cols > INT64_MAX / 8 || experts == 0 ||
+      __builtin_mul_overflow(uint64_t(rows), weightRowBytes(format, uint64_t(cols)), &bytes) ||
+      bytes > UINT64_MAX - 63 ||
+      __builtin_mul_overflow(llvm::alignTo(bytes, 64), uint64_t(experts - 1), &before) ||
+      __builtin_add_overflow(before, bytes, &bytes))
     return std::nullopt;
   return bytes;
 }
@@ -87,6 +91,8 @@ public:
       return error;
     if (!weight.source)
       return addWords(weight);
+    if (weight.experts > 1)
+      return addExperts(weight);
     if (auto op = weight.source.getDefiningOp<lm::WeightOp>())
       return addTensor(weight, op);
     return addConstant(weight);
@@ -95,7 +101,7 @@ public:
 private:
   /// Checks the weight's place, and fills up to it with zeros.
   llvm::Error pad(const PackedWeight &weight) {
-    if (weightBytes(weight.format, weight.rows, weight.cols) != weight.bytes)
+    if (weightBytes(weight.format, weight.rows, weight.cols, weight.experts) != weight.bytes)
       return invalid(weight, llvm::Twine(weight.rows) + " rows of " + llvm::Twine(weight.cols) +
                                  " " + formatName(weight.format) + " do not take " +
                                  llvm::Twine(weight.bytes) + " bytes");
@@ -128,6 +134,37 @@ private:
     for (size_t i = 0; i < weight.words.size(); ++i)
       llvm::support::endian::write32le(buffer.data() + i * 4, weight.words[i]);
     return emit(buffer);
+  }
+
+  /// Each as a weight of its own, so that no more of it is held than of any other.
+  llvm::Error addExperts(const PackedWeight &weight) {
+    if (weight.others.size() + 1 != weight.experts)
+      return invalid(weight, "it has " + llvm::Twine(weight.others.size() + 1) + " matrices for " +
+                                 llvm::Twine(weight.experts) + " experts");
+    size_t cols = weight.importance.size() / weight.experts;
+    uint64_t bytes = *weightBytes(weight.format, weight.rows, weight.cols);
+    for (uint32_t e = 0; e < weight.experts; ++e) {
+      PackedWeight one;
+      one.role = weight.role;
+      one.layer = weight.layer;
+      one.format = weight.format;
+      one.layout = weight.layout;
+      one.rows = weight.rows;
+      one.cols = weight.cols;
+      one.offset = weight.offset + e * llvm::alignTo(bytes, 64);
+      one.bytes = bytes;
+      one.source = e ? weight.others[e - 1] : weight.source;
+      one.importance.assign(weight.importance.begin() + e * cols,
+                            weight.importance.begin() + (e + 1) * cols);
+      auto op = one.source.getDefiningOp<lm::WeightOp>();
+      if (!op)
+        return invalid(weight, "expert " + llvm::Twine(e) + " is no tensor of the checkpoint");
+      if (llvm::Error error = pad(one))
+        return error;
+      if (llvm::Error error = addTensor(one, op))
+        return error;
+    }
+    return llvm::Error::success();
   }
 
   llvm::Error addTensor(const PackedWeight &weight, lm::WeightOp op) {

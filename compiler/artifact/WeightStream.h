@@ -23,8 +23,10 @@ bool isQuantized(WeightFormat format);
 unsigned formatBytes(WeightFormat format);
 /// Bytes of a row of `cols` elements, of any format: as runtime/schema/artifact.fbs says.
 uint64_t weightRowBytes(WeightFormat format, uint64_t cols);
-/// Bytes of a weight; nothing if they do not fit 64 bits.
-std::optional<uint64_t> weightBytes(WeightFormat format, int64_t rows, int64_t cols);
+/// Bytes of a weight; nothing if they do not fit 64 bits. Matrices of several experts lie each at
+/// the first multiple of 64 bytes from the end of the one before.
+std::optional<uint64_t> weightBytes(WeightFormat format, int64_t rows, int64_t cols,
+                                    uint32_t experts = 1);
 /// "f32", "f16", "bf16", "u32", "i8" or "i4".
 llvm::StringRef formatName(WeightFormat format);
 

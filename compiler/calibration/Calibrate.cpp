@@ -160,7 +160,8 @@ public:
     for (const auto &[name, sum] : sums) {
       std::vector<float> &means = result.meanSquares[name];
       for (double squares : sum.squares) {
-        means.push_back(float(squares / double(sum.rows)));
+        // An expert that the text never chose: zeros, of which no column counts more than another.
+        means.push_back(sum.rows ? float(squares / double(sum.rows)) : 0.0f);
         if (!std::isfinite(means.back()))
           return fail("the input of tensor '" + name + "' is not finite on this text (column " +
                       llvm::Twine(means.size() - 1) +
@@ -175,8 +176,16 @@ private:
     const coppice_frame &frame = runtime::frameOf(*model.engine);
     uint64_t rows = frame.sets[observation.set].count;
     size_t stride = llvm::alignTo(observation.width, 16);
-    const auto *row = reinterpret_cast<const float *>(frame.arena + uint64_t(observation.place) *
-                                                                        64 * frame.row_capacity);
+    auto at = [&](uint32_t place) {
+      return frame.arena + uint64_t(place) * 64 * frame.row_capacity;
+    };
+    const auto *row = reinterpret_cast<const float *>(at(observation.place));
+    if (observation.set == COPPICE_ROWS_ROUTED || observation.set == COPPICE_ROWS_ROUTED_LOGITS) {
+      const auto *bounds =
+          reinterpret_cast<const uint32_t *>(at(observation.groups)) + observation.expert;
+      rows = bounds[1] - bounds[0];
+      row += bounds[0] * stride;
+    }
     Sum &sum = sums[observation.name];
     for (uint64_t r = 0; r < rows; ++r, row += stride)
       for (uint32_t c = 0; c < observation.width; ++c)

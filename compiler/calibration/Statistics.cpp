@@ -143,9 +143,8 @@ static llvm::Error apply(const Statistics &statistics, lm::WeightOp source,
     return fail(statistics.path + ": tensor '" + name + "' has " +
                 llvm::Twine(found->second.size()) + " columns, the checkpoint's has " +
                 llvm::Twine(columns) + ": calibrate again");
-  weight.importance.resize(weight.cols);
   for (int64_t i = 0; i < weight.cols; ++i)
-    weight.importance[i] = found->second[view->sourceCol(i)];
+    weight.importance.push_back(found->second[view->sourceCol(i)]);
   return llvm::Error::success();
 }
 
@@ -171,9 +170,13 @@ llvm::Error applyStatistics(const Statistics &statistics, const Digest &checkpoi
       continue;
     }
     any = true;
-    if (llvm::Error error =
-            apply(statistics, weight.source.getDefiningOp<lm::WeightOp>(), checkpoint, weight))
-      return error;
+    std::vector<mlir::Value> sources = weight.others;
+    sources.insert(sources.begin(), weight.source);
+    weight.importance.clear();
+    for (mlir::Value source : sources)
+      if (llvm::Error error =
+              apply(statistics, source.getDefiningOp<lm::WeightOp>(), checkpoint, weight))
+        return error;
   }
   if (!any && tables)
     return fail(statistics.path + ": a calibration concerns the matrices that linears read, and "

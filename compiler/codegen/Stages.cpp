@@ -51,7 +51,8 @@ public:
           .Case<pack::EmbedOp, pack::NormOp, pack::QuantizeOp, pack::LinearOp, pack::RopeTableOp,
                 pack::HeadNormOp, pack::SoftcapOp, pack::RopeOp, pack::KvWriteOp, pack::AttentionOp,
                 pack::ActivationOp, pack::AddOp, pack::MulOp, pack::SelectOp, pack::MaskOp,
-                pack::GatherOp>([&](auto typed) { stage(typed); })
+                pack::GatherOp, pack::RouteOp, pack::GroupOp, pack::DispatchOp,
+                pack::ExpertLinearOp, pack::CombineOp>([&](auto typed) { stage(typed); })
           .Case([&](pack::ObserveOp op) { observe(op); })
           .Case(
               [&](pack::ReturnOp ret) { list.vocabulary = ret.getLogits().getType().getWidth(); });
@@ -120,13 +121,17 @@ private:
         type.getLayout() == pack::Layout::Panels ? WeightLayout::Panels : WeightLayout::Rows;
     weight.rows = type.getRows();
     weight.cols = type.getCols();
+    weight.experts = word(type.getExperts(), "a number of experts");
     weight.offset = op->getAttrOfType<IntegerAttr>("offset").getInt();
     weight.bytes = type.bytes();
     return weight;
   }
   void weight(pack::WeightOp op) {
-    if (op.getOffset())
-      record(op, op.getType(), op.getRole()).source = op.getSource();
+    if (!op.getOffset())
+      return;
+    PackedWeight &weight = record(op, op.getType(), op.getRole());
+    weight.source = op.getSource();
+    llvm::append_range(weight.others, op.getSources().drop_front());
   }
   void weight(pack::ConstantOp op) {
     if (op.getOffset())
@@ -265,13 +270,55 @@ private:
     add("gather", set(op), true, width(op) ? 1 : 0, {place(op.getInput()), place(op), width(op)});
   }
 
+  void stage(pack::RouteOp op) {
+    pack::ChoicesType choices = op.getType();
+    list.picks = word(choices.getPicks(), "a number of experts");
+    add("route", uint32_t(choices.getSet()), true, 1,
+        {uint32_t(choices.getSet()), place(op.getScores()), place(op),
+         word(choices.getExperts(), "a number of experts"), list.picks, op.getNormalize()});
+  }
+  void stage(pack::GroupOp op) {
+    pack::GroupsType groups = op.getType();
+    add("group", uint32_t(groups.getSet()), false, 1,
+        {uint32_t(groups.getSet()), place(op.getChoices()), place(op),
+         uint32_t(groups.getExperts()), uint32_t(groups.getPicks())});
+  }
+  void stage(pack::DispatchOp op) {
+    int64_t words = pack::rowBytesOf(op.getType()) / 64;
+    add("dispatch", set(op), true, words ? 1 : 0,
+        {set(op), place(op.getInput()), place(op), place(op.getGroups()),
+         uint32_t(op.getGroups().getType().getExperts()), word(words, "a width")});
+  }
+  void stage(pack::ExpertLinearOp op) {
+    pack::WeightType weight = op.getWeight().getType();
+    int64_t items = panelCount(weight.getRows()) * weight.getExperts();
+    add("expert_linear_" + formatName(weight.getElement()), set(op), false,
+        word(items, "the items of a stage"),
+        {set(op), place(op.getInput()), place(op), weightAt(op.getWeight()), args::kNone,
+         args::kNone, word(weight.getCols(), "a width"), word(weight.getRows(), "a width"),
+         place(op.getGroups()), uint32_t(weight.getExperts()),
+         word(weight.stride() / 64, "the bytes of an expert")});
+  }
+  void stage(pack::CombineOp op) {
+    pack::GroupsType groups = op.getGroups().getType();
+    add("combine", set(op), true, width(op) ? 1 : 0,
+        {set(op), place(op.getInput()), place(op.getChoices()), place(op.getGroups()),
+         place(op.getResidual()), place(op), width(op), uint32_t(groups.getExperts()),
+         uint32_t(groups.getPicks())});
+  }
+
   /// The stages before it are done when the last of them is: they are watched one by one.
   void observe(pack::ObserveOp op) {
     Value rows = op.getInput();
     if (width(rows) == 0 || list.stages.empty())
       return;
-    list.observations.push_back({op.getName().str(), uint32_t(list.stages.size() - 1), place(rows),
-                                 width(rows), set(rows)});
+    Observation seen{op.getName().str(), uint32_t(list.stages.size() - 1), place(rows), width(rows),
+                     set(rows)};
+    if (op.getGroups()) {
+      seen.expert = *op.getExpert();
+      seen.groups = place(op.getGroups());
+    }
+    list.observations.push_back(std::move(seen));
   }
 
   void numberKernels() {

@@ -15,6 +15,7 @@ struct StageList {
   MemoryPlan memory;
   uint32_t vocabulary = 0; // columns of the logits
   uint32_t tokenLimit = 0; // token ids below it have a row in the token table
+  uint32_t picks = 0;      // routed rows for each row
 };
 
 /// `step` must have been planned (pack-plan-memory). Values in `weights` belong to its region.

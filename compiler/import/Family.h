@@ -17,8 +17,8 @@ struct Family {
 };
 
 extern const Family falconFamily, gemmaFamily, gemma2Family, gemma3Family, gpt2Family, llamaFamily,
-    mistralFamily, neoxFamily, optFamily, phiFamily, phi3Family, qwen2Family, qwen3Family,
-    starCoder2Family;
+    mistralFamily, mixtralFamily, neoxFamily, optFamily, phiFamily, phi3Family, qwen2Family,
+    qwen3Family, qwen3MoeFamily, starCoder2Family;
 
 /// All families.
 llvm::ArrayRef<const Family *> families();

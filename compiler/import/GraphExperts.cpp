@@ -10,9 +10,9 @@ Value GraphBuilder::experts(Value x, const llvm::Twine &name, const Dim &hidden,
   std::string base = name.str(), router = base + ".gate", first = base + ".experts.0.";
   Dim count = outputs(router, form.experts, hidden);
   if (count.size < form.picks.size) {
-    fail(configPath + ": " + form.picks.field + " is " + llvm::Twine(form.picks.size) +
-         ", and \"" + prefix + base + "\" has " + llvm::Twine(count.size) + " experts (" +
-         count.field + "): the router must have as many to pick; correct the config, or take a "
+    fail(configPath + ": " + form.picks.field + " is " + llvm::Twine(form.picks.size) + ", and \"" +
+         prefix + base + "\" has " + llvm::Twine(count.size) + " experts (" + count.field +
+         "): the router must have as many to pick; correct the config, or take a "
          "checkpoint with enough experts");
     return x;
   }

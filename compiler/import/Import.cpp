@@ -13,10 +13,10 @@ using namespace mlir;
 namespace coppice {
 namespace {
 
-const Family *const all[] = {&falconFamily, &gemmaFamily,     &gemma2Family, &gemma3Family,
-                             &gpt2Family,   &neoxFamily,      &llamaFamily,  &mistralFamily,
-                             &optFamily,    &phiFamily,       &phi3Family,   &qwen2Family,
-                             &qwen3Family,  &starCoder2Family};
+const Family *const all[] = {&falconFamily, &gemmaFamily,      &gemma2Family,  &gemma3Family,
+                             &gpt2Family,   &neoxFamily,       &llamaFamily,   &mistralFamily,
+                             &optFamily,    &phiFamily,        &phi3Family,    &qwen2Family,
+                             &qwen3Family,  &starCoder2Family, &mixtralFamily, &qwen3MoeFamily};
 
 llvm::Expected<const llvm::json::Object *> asObject(const llvm::json::Value &value,
                                                     llvm::StringRef path) {

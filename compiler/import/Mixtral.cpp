@@ -22,7 +22,8 @@ llvm::Error buildMixtral(ConfigReader &config, GraphBuilder &graph, ImportedMode
   experts.gate = "w1";
   experts.up = "w3";
   experts.down = "w2";
-  ignoreRouterTraining(config);
+  // What training adds to the loss, and to the router's input.
+  config.ignore({"router_aux_loss_coef", "output_router_logits", "router_jitter_noise"});
   if (llvm::Error error = config.finish())
     return error;
   return buildLlamaLike(form, graph, model, [&](mlir::Value in, const std::string &layer) {

@@ -183,6 +183,30 @@ def RemoveDeadKvHeads : Pass<"lm-remove-dead-kv-heads", "::mlir::ModuleOp"> {
   let options = [Report<"KV heads">];
 }
 
+def RemoveDeadExperts : Pass<"lm-remove-dead-experts", "::mlir::ModuleOp"> {
+  let summary = "Dead experts leave their layer";
+  let description = [{
+    Their regions go, and the scores are selected; lm-propagate-selections, run after, moves the
+    selection into the router's rows. The order of those that stay is the same, and with it which of
+    equal scores is chosen.
+
+    ```mlir
+    %1 = lm.moe %0 scores %s top_k 1 dead <1> : tensor<?x8xf32>, tensor<?x3xf32> -> tensor<?x8xf32>
+        {expert 0}, {expert 1}, {expert 2}
+    ```
+    becomes
+    ```mlir
+    %2 = lm.select %s cols <0, 2> : tensor<?x3xf32> -> tensor<?x2xf32>
+    %1 = lm.moe %0 scores %2 top_k 1 : tensor<?x8xf32>, tensor<?x2xf32> -> tensor<?x8xf32>
+        {expert 0}, {expert 2}
+    ```
+
+    Restrictions: neurons of experts are not masked by plans, and stay. Where something else reads
+    the scores too, the selection stays, and lm-verify-unmasked names it.
+  }];
+  let options = [Report<"experts, and bytes of their weights">];
+}
+
 def FoldConstants : Pass<"lm-fold-constants", "::mlir::ModuleOp"> {
   let summary = "Linears without columns, and constants on the residual, go into biases";
   let description = [{

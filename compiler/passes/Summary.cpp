@@ -92,9 +92,28 @@ static void describeHeads(LayerSummary &layer, lm::BlockOp before, lm::BlockOp a
   layer.attention = !layer.heads.empty();
 }
 
+/// Those that are not dead, by the rows that are left of the router.
+static void describeExperts(LayerSummary &layer, lm::MoeOp moe) {
+  Value scores = moe.getScores();
+  while (auto mark = scores.getDefiningOp<lm::ObserveOp>())
+    scores = mark.getInput();
+  auto router = scores.getDefiningOp<lm::LinearOp>();
+  lm::WeightOp weight = router ? weightOf(router) : lm::WeightOp();
+  std::set<int32_t> dead;
+  if (moe.getDead())
+    dead.insert(moe.getDead()->getIndices().begin(), moe.getDead()->getIndices().end());
+  for (int32_t e = 0, count = int32_t(moe.getExperts().size()); e < count; ++e)
+    if (!dead.count(e))
+      layer.experts.push_back(weight && weight.getRowsAttr() ? weight.getRowsAttr().getIndices()[e]
+                                                             : e);
+}
+
 static void describeNeurons(LayerSummary &layer, lm::BlockOp before, lm::BlockOp after) {
-  if (findExperts(before)) {
+  if (lm::MoeOp whole = findExperts(before)) {
     layer.ffn = isThere(after);
+    layer.expertsBefore = int32_t(whole.getExperts().size());
+    if (layer.ffn)
+      describeExperts(layer, findExperts(after));
     return;
   }
   Expected<FfnParts> whole = findFfnParts(before);
@@ -148,6 +167,19 @@ static uint64_t countParameters(ModuleOp module) {
   return sum;
 }
 
+/// Parameters of experts that a token is not sent to, dead ones included.
+static uint64_t countIdle(ModuleOp module) {
+  uint64_t idle = 0;
+  module.walk([&](lm::MoeOp moe) {
+    uint64_t each = 0; // experts of a layer are alike
+    moe.getExperts().front().walk([&](lm::WeightOp weight) {
+      each += cast<RankedTensorType>(weight.getType()).getNumElements();
+    });
+    idle += (moe.getExperts().size() - moe.getTopK()) * each;
+  });
+  return idle;
+}
+
 ModelSummary coppice::summarize(ModuleOp imported, ModuleOp module) {
   ModelSummary summary;
   std::map<int32_t, LayerBlocks> after = blocksOf(module);
@@ -162,5 +194,6 @@ ModelSummary coppice::summarize(ModuleOp imported, ModuleOp module) {
     summary.layers.push_back(std::move(layer));
   }
   summary.parameters = countParameters(module);
+  summary.activeParameters = summary.parameters - countIdle(module);
   return summary;
 }

@@ -17,11 +17,14 @@ struct LayerSummary {
   std::vector<int32_t> heads;                                    // query heads kept
   std::vector<int32_t> kvHeads;                                  // KV heads kept
   std::vector<int32_t> neurons;                                  // neurons kept
+  int32_t expertsBefore = 0;                                     // 0: the layer has no experts
+  std::vector<int32_t> experts;                                  // experts kept
 };
 
 struct ModelSummary {
   std::vector<LayerSummary> layers; // every layer of the checkpoint, in order
   uint64_t parameters = 0;          // elements of the distinct checkpoint tensors read, as selected
+  uint64_t activeParameters = 0;    // of these, with so many experts as one token is sent to
 };
 
 /// `imported` is the module as imported (for the numbers before); `module` the one to describe.

@@ -22,8 +22,7 @@ struct VerifyUnmaskedPass : coppice::impl::VerifyUnmaskedBase<VerifyUnmaskedPass
       else if (auto select = dyn_cast<lm::SelectOp>(op))
         checkSelect(select);
       else if (auto moe = dyn_cast<lm::MoeOp>(op); moe && moe.getDead())
-        report(op) << moe.getDead()->size() << " dead experts are left; no pass removes experts, "
-                   << "compile with the masks kept";
+        report(op) << moe.getDead()->size() << " dead experts are left; run lm-remove-dead-experts";
     });
   }
 

@@ -22,6 +22,7 @@ void addShrinkPasses(OpPassManager &pm) {
   pm.addPass(createVerifyImported({/*masked=*/true}));
   pm.addPass(createRemoveSkippedBlocks());
   pm.addPass(createMasksToSelections());
+  pm.addPass(createRemoveDeadExperts());
   pm.addPass(createPropagateSelections());
   // Dead KV heads become selections of keys and values, which move up in their turn.
   pm.addPass(createRemoveDeadKvHeads());

@@ -111,6 +111,9 @@ coppice_status place(coppice_engine &engine, const coppice_token *tokens, size_t
   }
   engine.frame.sets[COPPICE_ROWS_ALL] = {engine.rows, nullptr, count};
   engine.frame.sets[COPPICE_ROWS_LOGITS] = {engine.rows + engine.maxRows, engine.sources, wanted};
+  uint64_t picks = engine.model->program.picks;
+  engine.frame.sets[COPPICE_ROWS_ROUTED] = {nullptr, nullptr, count * picks};
+  engine.frame.sets[COPPICE_ROWS_ROUTED_LOGITS] = {nullptr, nullptr, wanted * picks};
   return COPPICE_OK;
 }
 

@@ -131,6 +131,7 @@ coppice_status buildProgram(coppice_model &model, coppice_error *error) {
   model.program.vocabulary = facts.vocabulary();
   model.program.token_limit = facts.token_limit();
   model.program.context = facts.context();
+  model.program.picks = entry.picks();
   model.program.weights = model.file + model.artifact.prefix.weights.offset;
   model.program.arena_bytes_per_row = entry.memory()->arena_bytes_per_row();
   model.program.kv_bytes_per_position = entry.memory()->kv_bytes_per_position();

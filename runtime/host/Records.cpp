@@ -104,11 +104,16 @@ bool WeightReader::next(WeightRecord &weight) {
   if (!validLayer(layer))
     return refuse("a weight's layer is out of range");
   weight.layer = int32_t(layer);
-  if ((kind & 15) > uint32_t(artifact::WeightFormat::MAX) ||
-      kind >> 4 > uint32_t(artifact::WeightLayout::MAX))
+  static_assert(uint32_t(artifact::WeightLayout::MAX) == 1, "a layout is one bit of the kind");
+  if ((kind & 15) > uint32_t(artifact::WeightFormat::MAX) || kind >> 6 != 0)
     return refuse("a weight's format is unknown");
   weight.format = artifact::WeightFormat(kind & 15);
-  weight.layout = artifact::WeightLayout(kind >> 4);
+  weight.layout = artifact::WeightLayout(kind >> 4 & 1);
+  weight.experts = 1;
+  if (kind >> 5 && !numbers.read(weight.experts))
+    return refuse(kNoNumber);
+  if (kind >> 5 && weight.experts < 2)
+    return refuse("a weight's experts are fewer than two");
 
   uint64_t gap = (COPPICE_WEIGHT_ALIGN - end % COPPICE_WEIGHT_ALIGN) % COPPICE_WEIGHT_ALIGN;
   uint64_t row = rowBytes(weight.format, weight.cols);
@@ -116,6 +121,12 @@ bool WeightReader::next(WeightRecord &weight) {
     return refuse("a weight reaches past the end of the weights");
   weight.offset = end + gap;
   weight.bytes = weight.rows * row;
+  uint64_t left = segment - weight.offset - weight.bytes, others = weight.experts - 1;
+  uint64_t padded = weight.bytes + (COPPICE_WEIGHT_ALIGN - weight.bytes % COPPICE_WEIGHT_ALIGN) %
+                                       COPPICE_WEIGHT_ALIGN;
+  if (padded != 0 && others > left / padded)
+    return refuse("a weight's experts reach past the end of the weights");
+  weight.bytes += others * padded;
   end = weight.offset + weight.bytes;
   return true;
 }

@@ -69,6 +69,7 @@ StageCounts countStages(const artifact::EntryPoint &entry);
 struct WeightRecord {
   uint64_t offset, bytes; // in the weight segment
   uint32_t role, rows, cols;
+  uint32_t experts; // matrices, at least 1
   int32_t layer;
   artifact::WeightFormat format;
   artifact::WeightLayout layout;

@@ -23,6 +23,7 @@ coppice_status coppice_model_work(const coppice_model *model, coppice_work *out_
     return COPPICE_BAD_ARGUMENT;
   const coppice::artifact::Artifact &metadata = *model->artifact.metadata;
   coppice_work work{};
+  const uint64_t picks = model->program.picks;
   WeightReader reader(metadata, model->artifact.prefix.weights.bytes);
   for (WeightRecord weight; reader.next(weight);) {
     if (weight.layout == coppice::artifact::WeightLayout::Rows) {
@@ -30,9 +31,11 @@ coppice_status coppice_model_work(const coppice_model *model, coppice_work *out_
       work.weight_bytes += weight.rows > 1 ? weight.bytes / weight.rows : weight.bytes;
       continue;
     }
-    work.weight_bytes += weight.bytes;
+    // Of experts a row reads those that it is sent to.
+    uint64_t read = weight.experts > 1 ? picks : 1;
+    work.weight_bytes += weight.bytes / weight.experts * read;
     bool head = weight.layer < 0 && weight.rows == model->program.vocabulary;
-    (head ? work.logit_products : work.products) += uint64_t(weight.rows) * weight.cols;
+    (head ? work.logit_products : work.products) += uint64_t(weight.rows) * weight.cols * read;
   }
   *out_work = work;
   return COPPICE_OK;

@@ -17,7 +17,8 @@ constexpr uint64_t kMaxCode = uint64_t(1) << 28;
 constexpr uint64_t kMaxBytesEach = uint64_t(1) << 40; // arena per row, KV cache per position
 constexpr uint32_t kMaxTables = 1 << 20, kMaxDepth = 16;
 constexpr uint32_t kMaxStages = 1 << 20, kMaxEntryPoints = 64;
-constexpr uint32_t kMaxFeatures = 256; // asking the processor for one takes a while
+constexpr uint32_t kMaxPicks = 1 << 16; // experts of a row
+constexpr uint32_t kMaxFeatures = 256;  // asking the processor for one takes a while
 
 uint64_t alignUp(uint64_t n, uint64_t alignment) {
   return (n + alignment - 1) / alignment * alignment;
@@ -187,8 +188,13 @@ coppice_status checkEntryPoint(const artifact::EntryPoint &entry, uint64_t codeB
   const artifact::MemoryPlan &memory = *entry.memory();
   if (memory.arena_bytes_per_row() % 64 || memory.arena_bytes_per_row() > kMaxBytesEach)
     return bad(error, "the arena's size is out of range");
+  if (entry.picks() > kMaxPicks)
+    return bad(error, "the number of experts that a row is sent to", entry.picks(), kMaxPicks);
   if (memory.kv_bytes_per_position() > kMaxBytesEach)
     return bad(error, "the KV cache's size is out of range");
+  for (const artifact::Kernel *kernel : *entry.kernels())
+    if (!entry.ring() && std::strncmp(kernel->name()->c_str(), "kv_write_ring_", 14) == 0)
+      return bad(error, "its kernels keep rings that have no size");
   if (const artifact::RingPlan *ring = entry.ring()) {
     if (ring->bytes_per_position() == 0 || ring->bytes_per_position() > kMaxBytesEach ||
         ring->positions() == 0 || ring->positions() % COPPICE_KV_RING ||

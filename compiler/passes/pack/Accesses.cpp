@@ -19,6 +19,11 @@ Share shareOf(Operation *stage, Value operand) {
       // An item's positions are those of its session, which other rows of the step write.
       .Case(
           [&](pack::AttentionOp op) { return operand == op.getQuery() ? Share::Item : Share::All; })
+      // A routed row may come from any row, and a row from any routed ones.
+      .Case<pack::GroupOp, pack::DispatchOp, pack::ExpertLinearOp>([](auto) { return Share::All; })
+      .Case([&](pack::CombineOp op) {
+        return operand == op.getInput() || operand == op.getGroups() ? Share::All : Share::Item;
+      })
       // Rows of the logits set come from other rows.
       .Case([](pack::GatherOp) { return Share::All; })
       .Default([](Operation *) { return Share::Item; });

@@ -19,14 +19,26 @@ struct ChooseFormats : impl::ChooseFormatsBase<ChooseFormats> {
       getOperation().emitError(llvm::toString(choice.takeError()));
       return signalPassFailure();
     }
-    std::string example;
+    std::string example, differing;
     getOperation().walk([&](pack::WeightOp weight) {
       auto source = weight.getSource().getDefiningOp<lm::WeightOp>();
       if (!source || cast<RankedTensorType>(source.getType()).getRank() != 2)
         return; // constant rows stay float32
       example = source.getTensor().str();
-      setFormat(weight, choice->of(source.getTensor(), useOf(weight)));
+      MatrixUse use = useOf(weight);
+      MatrixFormat format = choice->of(source.getTensor(), use);
+      for (Value other : weight.getSources().drop_front()) {
+        auto tensor = other.getDefiningOp<lm::WeightOp>();
+        if (choice->of(tensor.getTensor(), use) != format && differing.empty())
+          differing = ("'" + source.getTensor() + "' and '" + tensor.getTensor() + "'").str();
+      }
+      setFormat(weight, format);
     });
+    if (!differing.empty()) {
+      getOperation().emitError() << "weights: the patterns give " << differing
+                                 << " different formats; the experts of a layer have one";
+      return signalPassFailure();
+    }
     for (const std::string &pattern : choice->unused()) {
       getOperation().emitError() << "weights: the pattern '" << pattern
                                  << "' fits no matrix of this model; one of them is '" << example
@@ -48,10 +60,19 @@ struct ChooseFormats : impl::ChooseFormatsBase<ChooseFormats> {
         use = use == MatrixUse::Head ? use : MatrixUse::Table;
       else if (llvm::any_of(user->getUsers(), llvm::IsaPred<pack::ReturnOp>))
         use = MatrixUse::Head;
-      else if (use == MatrixUse::Linear && readsMixedHeads(cast<pack::LinearOp>(user)))
+      else if (choosesExperts(user))
+        use = MatrixUse::Router;
+      else if (auto linear = dyn_cast<pack::LinearOp>(user);
+               linear && use == MatrixUse::Linear && readsMixedHeads(linear))
         use = MatrixUse::MixedHeads;
     }
     return use;
+  }
+
+  static bool choosesExperts(Operation *linear) {
+    return llvm::any_of(linear->getUsers(), [](Operation *user) {
+      return isa<pack::RouteOp>(user) || (isa<pack::MaskOp>(user) && choosesExperts(user));
+    });
   }
 
   static void setFormat(pack::WeightOp weight, MatrixFormat format) {
@@ -81,27 +102,50 @@ struct ChooseFormats : impl::ChooseFormatsBase<ChooseFormats> {
                                                      type.getCols(), element, type.getLayout()));
   }
 
+  using Quantized = llvm::DenseMap<std::pair<Value, int64_t>, Value>;
+
   /// Gives linears of quantized weights quantized inputs; one buffer is quantized once.
   static void quantizeInputs(pack::StepOp step) {
-    llvm::DenseMap<std::pair<Value, int64_t>, Value> made;
-    step.walk([&](pack::LinearOp linear) {
+    Quantized made;
+    auto quantizeInput = [&](auto linear) {
       pack::WeightType weight = linear.getWeight().getType();
-      auto buffer = dyn_cast<pack::BufferType>(linear.getInput().getType());
-      if (!weight.isQuantized() || !buffer)
-        return;
-      Value &quantized = made[{linear.getInput(), weight.zero()}];
-      if (!quantized) {
-        OpBuilder b(linear);
-        auto type = pack::QuantizedType::get(b.getContext(), buffer.getWidth(), weight.zero(),
-                                             buffer.getSet());
-        auto op =
-            b.create<pack::QuantizeOp>(linear.getLoc(), type, linear.getInput(), IntegerAttr());
-        if (Attribute layer = linear->getAttr(kPackLayer))
-          op->setAttr(kPackLayer, layer);
-        quantized = op;
-      }
-      linear.getInputMutable().assign(quantized);
+      if (weight.isQuantized() && isa<pack::BufferType>(linear.getInput().getType()))
+        linear.getInputMutable().assign(quantized(linear.getInput(), weight.zero(), linear, made));
+    };
+    step.walk([&](Operation *op) {
+      if (auto linear = dyn_cast<pack::LinearOp>(op))
+        quantizeInput(linear);
+      else if (auto linear = dyn_cast<pack::ExpertLinearOp>(op))
+        quantizeInput(linear);
     });
+    for (auto dispatch : llvm::make_early_inc_range(step.getBody().getOps<pack::DispatchOp>()))
+      if (dispatch->use_empty())
+        dispatch.erase();
+  }
+
+  /// `rows` quantized for a zero point, for `reader`. Rows that are sent to experts are quantized
+  /// before they are sent, so that each is quantized once.
+  static Value quantized(Value rows, int64_t zero, Operation *reader, Quantized &made) {
+    Value &slot = made[{rows, zero}];
+    if (slot)
+      return slot;
+    OpBuilder b(reader);
+    auto buffer = cast<pack::BufferType>(rows.getType());
+    auto type = pack::QuantizedType::get(b.getContext(), buffer.getWidth(), zero, buffer.getSet());
+    Operation *op;
+    if (auto dispatch = rows.getDefiningOp<pack::DispatchOp>()) {
+      // Before the choice, where no barrier is needed beside the router.
+      auto group = dispatch.getGroups().getDefiningOp<pack::GroupOp>();
+      Value once = quantized(dispatch.getInput(), zero, group.getChoices().getDefiningOp(), made);
+      b.setInsertionPoint(dispatch);
+      op = b.create<pack::DispatchOp>(reader->getLoc(), type, once, dispatch.getGroups(),
+                                      IntegerAttr());
+    } else {
+      op = b.create<pack::QuantizeOp>(reader->getLoc(), type, rows, IntegerAttr());
+    }
+    if (Attribute layer = reader->getAttr(kPackLayer))
+      op->setAttr(kPackLayer, layer);
+    return made[{rows, zero}] = op->getResult(0);
   }
 };
 

@@ -1,6 +1,7 @@
 // lm-to-pack: see PackPasses.td. One walk over the function in order; every token-row value is made
 // in exactly one row set, and gathered where the other one wants it.
 #include "compiler/passes/pack/PackPasses.h"
+#include "dialects/lm/Experts.h"
 #include "mlir/IR/IRMapping.h"
 #include "llvm/ADT/DenseSet.h"
 #include "llvm/ADT/StringSwitch.h"
@@ -95,6 +96,33 @@ private:
 
   //===--- Weights ---===//
 
+  /// One weight of a matrix for each expert; null after an error.
+  Value packedExperts(ArrayRef<lm::LinearOp> linears) {
+    SmallVector<Value> sources;
+    lm::LinearOp leader = linears.front();
+    auto first = leader.getWeight().getDefiningOp<lm::WeightOp>();
+    for (lm::LinearOp linear : linears) {
+      auto weight = linear.getWeight().getDefiningOp<lm::WeightOp>();
+      if (weight.getType() != first.getType())
+        return weight.emitError()
+                   << "tensor '" << weight.getTensor() << "' is read as " << weight.getType()
+                   << ", and '" << first.getTensor() << "' as " << first.getType()
+                   << ": the experts of a layer must be equally wide and of one type",
+               Value();
+      if (!constants.contains(weight))
+        b.clone(*weight, constants);
+      sources.push_back(constants.lookup(weight.getResult()));
+    }
+    auto type = cast<RankedTensorType>(first.getType());
+    auto packedType =
+        pack::WeightType::get(b.getContext(), type.getDimSize(0), type.getDimSize(1),
+                              type.getElementType(), pack::Layout::Panels, sources.size());
+    auto op = b.create<pack::WeightOp>(first.getLoc(), packedType, sources,
+                                       b.getStringAttr("experts." + roleOf(first.getTensor())),
+                                       IntegerAttr());
+    tag(op);
+    return op;
+  }
   Value packed(Value source, pack::Layout layout) {
     Value &slot = weights[{source, unsigned(layout)}];
     if (slot)
@@ -142,7 +170,7 @@ private:
     return TypeSwitch<Operation *, LogicalResult>(&op)
         .Case<lm::EmbedOp, lm::LayerNormOp, lm::RmsNormOp, lm::LinearOp, lm::ActivationOp,
               lm::MulOp, lm::AddOp, lm::RopeOp, lm::AttentionOp, lm::SelectOp, lm::MaskOp,
-              lm::SoftcapOp, lm::ObserveOp>([&](auto typed) {
+              lm::SoftcapOp, lm::MoeOp, lm::ObserveOp>([&](auto typed) {
           RowSet set = setOf(typed.getResult());
           Value made = emit(typed, set);
           if (made)
@@ -186,7 +214,7 @@ private:
     // A linear whose result is only added to a residual is made where the sum stands.
     if (op.getResult().hasOneUse())
       if (auto add = dyn_cast<lm::AddOp>(*op.getResult().user_begin()))
-        if (residualLinear(add) == op && setOf(add.getResult()) == set)
+        if (withResidual(add) == op && setOf(add.getResult()) == set)
           return fused.insert(op), Value();
     return linear(op, Value(), set);
   }
@@ -195,22 +223,103 @@ private:
                                  packed(op.getWeight(), pack::Layout::Panels), vector(op.getBias()),
                                  residual, IntegerAttr());
   }
-  /// The linear that a sum of token rows takes into itself.
-  lm::LinearOp residualLinear(lm::AddOp add) {
+  /// The linear, or the experts, that a sum of token rows takes into itself.
+  Operation *withResidual(lm::AddOp add) {
     if (!lm::isTokenRows(add.getLhs().getType()) || !lm::isTokenRows(add.getRhs().getType()))
-      return {};
-    if (auto linear = soleUse<lm::LinearOp>(add.getRhs()))
-      return linear;
-    return soleUse<lm::LinearOp>(add.getLhs());
+      return nullptr;
+    for (Value side : {add.getRhs(), add.getLhs()})
+      if (side.hasOneUse() && isa_and_nonnull<lm::LinearOp, lm::MoeOp>(side.getDefiningOp()))
+        return side.getDefiningOp();
+    return nullptr;
   }
 
   Value emit(lm::AddOp op, RowSet set) {
-    lm::LinearOp linearOp = residualLinear(op);
-    if (linearOp && fused.contains(linearOp)) {
-      Value other = linearOp.getResult() == op.getRhs() ? op.getLhs() : op.getRhs();
-      return linear(linearOp, buffer(other, set), set);
+    Operation *source = withResidual(op);
+    if (!source || !fused.contains(source))
+      return binary<pack::AddOp>(op, set);
+    Value other = source->getResult(0) == op.getRhs() ? op.getLhs() : op.getRhs();
+    if (auto moe = dyn_cast<lm::MoeOp>(source))
+      return experts(moe, buffer(other, set), set);
+    return linear(cast<lm::LinearOp>(source), buffer(other, set), set);
+  }
+
+  //===--- Experts ---===//
+
+  Value emit(lm::MoeOp op, RowSet set) {
+    if (op.getResult().hasOneUse())
+      if (auto add = dyn_cast<lm::AddOp>(*op.getResult().user_begin()))
+        if (withResidual(add) == op && setOf(add.getResult()) == set)
+          return fused.insert(op), Value();
+    return experts(op, Value(), set);
+  }
+
+  Value experts(lm::MoeOp op, Value residual, RowSet set) {
+    SmallVector<lm::ExpertParts> parts;
+    SmallVector<lm::LinearOp> gates, ups, downs;
+    for (unsigned e = 0; e < op.getExperts().size(); ++e) {
+      std::string why;
+      std::optional<lm::ExpertParts> found = lm::findExpert(op, e, why);
+      if (found && !parts.empty() &&
+          found->activation.getKind() != parts.front().activation.getKind())
+        found = std::nullopt, why = "its activation is not that of expert 0";
+      if (!found)
+        return op.emitError() << "expert " << e
+                              << " has no stages to compile to: it must be a gated FFN without "
+                                 "biases, and "
+                              << why,
+               Value();
+      parts.push_back(*found);
+      gates.push_back(found->gate);
+      ups.push_back(found->up);
+      downs.push_back(found->down);
     }
-    return binary<pack::AddOp>(op, set);
+    int64_t count = parts.size(), picks = op.getTopK();
+    MLIRContext *context = b.getContext();
+    Value scores = buffer(op.getScores(), set);
+    if (op.getDead()) {
+      // What the choice sees of a dead expert, here alone.
+      auto infinity = llvm::bit_cast<int32_t>(-std::numeric_limits<float>::infinity());
+      SmallVector<int32_t> fill(op.getDead()->size(), infinity);
+      scores = stage<pack::MaskOp>(cast<pack::BufferType>(scores.getType()), scores,
+                                   table(op.getDead()->getIndices(), true, "mask"),
+                                   table(fill, false, "mask"), IntegerAttr());
+    }
+    Value choices = stage<pack::RouteOp>(pack::ChoicesType::get(context, picks, count, set), scores,
+                                         op.getNormalizeAttr(), IntegerAttr());
+    Value groups = stage<pack::GroupOp>(pack::GroupsType::get(context, picks, count, set), choices,
+                                        IntegerAttr());
+    auto routed = [&](Value like) {
+      return pack::BufferType::get(context, lm::rowWidth(like.getType()), pack::routed(set));
+    };
+    Value rows = stage<pack::DispatchOp>(routed(op.getInput()), buffer(op.getInput(), set), groups,
+                                         IntegerAttr());
+    for (auto [e, part] : llvm::enumerate(parts)) {
+      mark(part.gateMarks, rows, e, groups);
+      mark(part.upMarks, rows, e, groups);
+    }
+    auto linears = [&](Value input, ArrayRef<lm::LinearOp> of) -> Value {
+      Value weight = packedExperts(of);
+      return weight ? stage<pack::ExpertLinearOp>(routed(lm::LinearOp(of.front()).getResult()),
+                                                  input, weight, groups, IntegerAttr())
+                    : Value();
+    };
+    Value gate = linears(rows, gates), up = gate ? linears(rows, ups) : Value();
+    if (!up)
+      return Value();
+    Value hidden = stage<pack::ActivationOp>(gate.getType(), parts.front().activation.getKind(),
+                                             gate, up, IntegerAttr());
+    for (auto [e, part] : llvm::enumerate(parts))
+      mark(part.downMarks, hidden, e, groups);
+    Value down = linears(hidden, downs);
+    return down ? stage<pack::CombineOp>(bufferType(op.getResult(), set), down, choices, groups,
+                                         residual, IntegerAttr())
+                : Value();
+  }
+  /// Marks what an expert's linear reads.
+  void mark(ArrayRef<StringRef> names, Value rows, int32_t expert, Value groups) {
+    for (StringRef name : names)
+      tag(b.create<pack::ObserveOp>(loc, b.getStringAttr(name), rows, b.getI32IntegerAttr(expert),
+                                    groups));
   }
   template <typename Op, typename From> Value binary(From op, RowSet set) {
     Value lhs = op.getLhs(), rhs = op.getRhs();

@@ -46,7 +46,26 @@ def LmToPack : Pass<"lm-to-pack", "::mlir::ModuleOp"> {
     %p = pack.weight "o_proj" %w : tensor<8x8xf16> -> !pack.weight<8 by 8 by f16, panels>
     %2 = pack.linear %b0, %p residual %b0 : !pack.buffer<8, all> : ...
     ```
-    Blocks must be inlined before. Experts (`lm.moe`) have no stages and are refused.
+    Experts (`lm.moe`) become five kinds of stages: a choice for each row, the choices of all rows in
+    the order of experts, the rows in that order, linears over weights that hold all experts' matrices,
+    and the weighted sum for each row, which takes the residual. An expert is a gated FFN without
+    biases, and those of a layer are equally wide; dead ones are masked in the scores.
+
+    ```mlir
+    %2 = lm.moe %0 scores %1 top_k 2 normalize : tensor<?x8xf32>, tensor<?x4xf32> -> tensor<?x8xf32> {...}, ...
+    ```
+    becomes
+    ```mlir
+    %c = pack.route %s normalize : !pack.buffer<4, all> -> !pack.choices<2 of 4, all>
+    %g = pack.group %c : !pack.choices<2 of 4, all> -> !pack.groups<2 of 4, all>
+    %r = pack.dispatch %x by %g : !pack.buffer<8, all>, !pack.groups<2 of 4, all> -> !pack.buffer<8, routed>
+    %h = pack.expert_linear %r, %gates by %g : ...
+    %u = pack.expert_linear %r, %ups by %g : ...
+    %p = pack.activation silu %h times %u : ...
+    %d = pack.expert_linear %p, %downs by %g : ...
+    %2 = pack.combine %d, %c by %g : ...
+    ```
+    Blocks must be inlined before.
   }];
   let options = [Option<"kv", "kv", "std::string", "\"f32\"",
                         "format of KV caches: f32, bf16 or i8">,
@@ -62,7 +81,8 @@ def ChooseFormats : Pass<"pack-choose-formats", "::mlir::ModuleOp"> {
     `head=`, `embed=` or patterns of tensor names for matrices that differ, the last one that fits
     counting. Unless something is said of them, embeddings and the head are `i8` beside `i4`, and a
     matrix that reads attention whose heads are no multiple of 32 wide is `f16` beside `i8`: groups
-    that hold values of several heads lose the quiet ones. A linear
+    that hold values of several heads lose the quiet ones. A matrix whose products choose experts
+    stays as stored beside `i8` and `i4`. Matrices of a layer's experts have one format. A linear
     with a quantized weight reads a quantized form of its input, which is made once for all that read
     it. Constant rows stay float32. A pattern that fits no matrix is an error.
 

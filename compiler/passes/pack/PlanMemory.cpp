@@ -48,6 +48,11 @@ SmallVector<Value> reusable(Operation *op) {
           return {};
         return {linear.getResidual()};
       })
+      .Case([](pack::CombineOp combine) -> SmallVector<Value> {
+        if (!combine.getResidual())
+          return {};
+        return {combine.getResidual()};
+      })
       .Case<pack::RopeOp, pack::MaskOp, pack::HeadNormOp, pack::SoftcapOp>(
           [](auto stage) -> SmallVector<Value> { return {stage.getInput()}; })
       .Case<pack::ActivationOp, pack::AddOp, pack::MulOp>([](auto stage) -> SmallVector<Value> {
@@ -180,7 +185,7 @@ struct PlanMemory : impl::PlanMemoryBase<PlanMemory> {
       auto place = places.find(value);
       if (place == places.end())
         return;
-      arena.release(place->second, pack::rowBytesOf(value.getType()));
+      arena.release(place->second, pack::arenaBytesOf(value));
       places.erase(place);
     };
     for (Value operand : op.getOperands())

@@ -23,6 +23,14 @@ struct VerifyStep : impl::VerifyStepBase<VerifyStep> {
     for (Operation &op : *getOperation().getBody())
       if (isa<func::FuncOp>(op))
         return op.emitError("is still a function beside the step: run lm-to-pack before");
+    pack::RouteOp first;
+    for (auto route : (*steps.begin()).getBody().getOps<pack::RouteOp>()) {
+      first = first ? first : route;
+      if (route.getType().getPicks() != first.getType().getPicks())
+        return route.emitOpError()
+               << "picks " << route.getType().getPicks() << " experts for each row, and another "
+               << first.getType().getPicks() << ": all of a step must pick as many";
+    }
     auto ret = cast<pack::ReturnOp>((*steps.begin()).getBody().front().getTerminator());
     Value logits = ret.getLogits();
     if (auto cap = logits.getDefiningOp<pack::SoftcapOp>(); cap && logits.hasOneUse())

@@ -84,6 +84,8 @@ MatrixFormat WeightChoice::of(llvm::StringRef tensor, MatrixUse use) {
     format = MatrixFormat::I8;
   if (use == MatrixUse::MixedHeads && base == MatrixFormat::I8)
     format = MatrixFormat::F16;
+  if (use == MatrixUse::Router && (base == MatrixFormat::I8 || base == MatrixFormat::I4))
+    format = MatrixFormat::Stored;
   for (Rule &rule : rules)
     if (rule.use ? rule.use == use : rule.pattern->match(tensor)) {
       rule.used = true;

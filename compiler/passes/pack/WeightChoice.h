@@ -17,8 +17,9 @@ namespace coppice {
 enum class MatrixFormat { Stored, F32, F16, BF16, I8, I4 };
 
 /// What a matrix is for; Head wins over Table. MixedHeads reads attention whose heads' widths are
-/// no multiples of a group, so that groups hold values of several heads.
-enum class MatrixUse { Linear, MixedHeads, Table, Head };
+/// no multiples of a group, so that groups hold values of several heads. A Router's products choose
+/// experts.
+enum class MatrixUse { Linear, MixedHeads, Router, Table, Head };
 
 class WeightChoice {
 public:
@@ -29,6 +30,8 @@ public:
   /// beside i4 matrices: their errors reach the answer directly, and a table's bytes are read a row
   /// at a time. Matrices of mixed heads are f16 beside i8: one strong head in a group makes the
   /// others coarse, which was most of what i8 lost where heads are 16 wide (docs/quality.md).
+  /// Routers stay as stored beside i8 and i4: a small matrix whose errors change which weights are
+  /// multiplied at all.
   MatrixFormat of(llvm::StringRef tensor, MatrixUse use);
 
   /// Patterns that no matrix has fitted so far, abridged for messages; empty if each had one.

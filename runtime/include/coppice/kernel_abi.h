@@ -48,7 +48,11 @@ typedef struct coppice_row_set {
 enum {
   COPPICE_ROWS_ALL = 0,    /* every token of the step */
   COPPICE_ROWS_LOGITS = 1, /* the tokens whose logits are wanted, in step order */
-  COPPICE_ROW_SETS = 2
+  /* Rows of either as often as they choose experts, in the order of experts: which is which stands
+   * in the arena. These have no entries in |rows|. */
+  COPPICE_ROWS_ROUTED = 2,
+  COPPICE_ROWS_ROUTED_LOGITS = 3,
+  COPPICE_ROW_SETS = 4
 };
 
 /* One step, the same for all its stages and threads. */
@@ -57,7 +61,8 @@ typedef struct coppice_frame {
   uint8_t *arena;                         /* activations, 64-byte aligned */
   float *logits;                          /* [sets[LOGITS].count][vocabulary] */
   uint64_t row_capacity;                  /* rows that the arena has room for */
-  coppice_row_set sets[COPPICE_ROW_SETS]; /* counts at most row_capacity */
+  coppice_row_set sets[COPPICE_ROW_SETS]; /* counts at most row_capacity, of routed rows so many
+                                             times the experts that each chooses */
 } coppice_frame;
 
 /* |args| are the stage's argument words, laid out per operation (compiler/codegen/KernelArgs.h):
@@ -74,7 +79,7 @@ typedef void (*coppice_kernel)(const coppice_frame *frame, const uint32_t *args,
 #endif
 COPPICE_STATIC_ASSERT(sizeof(void *) != 8 || sizeof(coppice_row) == 40, "coppice_row");
 COPPICE_STATIC_ASSERT(sizeof(void *) != 8 || sizeof(coppice_row_set) == 24, "coppice_row_set");
-COPPICE_STATIC_ASSERT(sizeof(void *) != 8 || sizeof(coppice_frame) == 80, "coppice_frame");
+COPPICE_STATIC_ASSERT(sizeof(void *) != 8 || sizeof(coppice_frame) == 128, "coppice_frame");
 
 #ifdef __cplusplus
 }

@@ -1,0 +1,55 @@
+// Qwen 3 with experts (Qwen Team, arXiv 2505.09388): Qwen 3's graph, some or all of its layers with
+// experts for an FFN. As Hugging Face's Qwen3MoeForCausalLM computes it.
+#include "compiler/import/LlamaLike.h"
+#include "llvm/ADT/STLExtras.h"
+#include <cmath>
+
+namespace coppice {
+namespace {
+
+llvm::Error buildQwen3Moe(ConfigReader &config, GraphBuilder &graph, ImportedModel &model) {
+  LlamaDefaults defaults;
+  defaults.context = 32768;
+  defaults.kvHeads = 4;
+  LlamaLike form = readLlamaLike(config, defaults);
+  form.qkvBias = form.outputBias = config.flag("attention_bias", false);
+  form.headNorms = true;
+  ExpertsForm experts;
+  experts.experts = config.size("num_experts", Dim{128, "num_experts"});
+  experts.picks = config.size("num_experts_per_tok", Dim{8, "num_experts_per_tok"});
+  experts.width = config.size("moe_intermediate_size", Dim{768, "moe_intermediate_size"});
+  experts.normalize = config.flag("norm_topk_prob", false);
+  experts.activation = form.activation;
+  experts.gate = "gate_proj";
+  experts.up = "up_proj";
+  experts.down = "down_proj";
+  int64_t step = config.integer("decoder_sparse_step", 1, form.layers, 1);
+  std::vector<double> dense; // numbers of layers
+  if (config.has("mlp_only_layers"))
+    dense = config.numbers("mlp_only_layers", 0, double(form.layers - 1));
+  for (double layer : dense)
+    if (layer != std::floor(layer))
+      config.fail("mlp_only_layers", "is not a list of layers");
+  // What training adds to the loss; and the window, which use_sliding_window must not ask for.
+  config.ignore(
+      {"router_aux_loss_coef", "output_router_logits", "sliding_window", "max_window_layers"});
+  if (llvm::Error error = config.finish())
+    return error;
+
+  std::vector<std::string> withExperts; // names of layers
+  for (int64_t layer = 0; layer < form.layers; ++layer)
+    if ((layer + 1) % step == 0 && !llvm::is_contained(dense, double(layer)))
+      withExperts.push_back("layers." + std::to_string(layer) + ".");
+  return buildLlamaLike(form, graph, model, [&](mlir::Value in, const std::string &layer) {
+    if (!llvm::is_contained(withExperts, layer))
+      return mlir::Value();
+    return graph.experts(in, layer + "mlp", form.hidden, experts);
+  });
+}
+
+} // namespace
+
+const Family qwen3MoeFamily = {"qwen3_moe", /*defaultBos=*/std::nullopt,
+                               /*defaultEos=*/std::nullopt, buildQwen3Moe};
+
+} // namespace coppice
