@@ -1,4 +1,5 @@
-// Shapes, tensors and files of random models. Written without the compiler's own readers.
+// Tensors and files of random models, named and laid out as each family's class in Hugging Face
+// does. Written without the compiler's own readers.
 #include "tests/support/RandomCheckpoint.h"
 #include "llvm/ADT/APFloat.h"
 #include "llvm/Support/ErrorHandling.h"
@@ -6,37 +7,6 @@
 #include "llvm/Support/raw_ostream.h"
 
 namespace coppice::test {
-
-ModelShape randomShape(Family family, Random &random) {
-  ModelShape shape;
-  shape.family = family;
-  shape.layers = random.between(1, 3);
-  shape.heads = random.between(1, 6);
-  shape.headDim = 2 * random.between(1, 3);
-  shape.ffn = random.between(3, 20);
-  shape.vocab = random.between(11, 20);
-  shape.tied = random.chance(0.5);
-  shape.attentionBias = random.chance(0.6);
-  if (shape.isOpt()) {
-    shape.kvHeads = shape.heads;
-    shape.hidden = shape.embedding = shape.heads * shape.headDim;
-    if (random.chance(0.5))
-      shape.embedding = random.between(2, 2 * shape.hidden);
-    shape.ffnBias = shape.attentionBias;
-    shape.activation = random.chance(0.5) ? "relu" : "gelu";
-    return shape;
-  }
-  do
-    shape.kvHeads = random.between(1, shape.heads);
-  while (shape.heads % shape.kvHeads != 0);
-  // With head_dim given, the residual may have any width.
-  shape.hidden = shape.embedding = random.between(2, 20);
-  shape.ffnBias = random.chance(0.5);
-  shape.activation = "silu";
-  const char *ropes[] = {"", "", "linear", "llama3"};
-  shape.ropeType = ropes[random.between(0, 3)];
-  return shape;
-}
 
 RandomTensor &RandomCheckpoint::at(const std::string &name) {
   auto found = tensors.find(name);
@@ -75,10 +45,18 @@ std::string partName(const ModelShape &shape, int64_t layer, Part part) {
          std::to_string(layer) + "." + name;
 }
 
-RandomCheckpoint randomCheckpoint(const ModelShape &shape, Random &random) {
-  RandomCheckpoint result{shape, {}};
-  auto tensor = [&](const std::string &name, std::vector<int64_t> extents, double low,
-                    double high) {
+namespace {
+
+/// Makes the tensors of one model.
+class Maker {
+public:
+  Maker(const ModelShape &shape, Random &random)
+      : result{shape, {}}, shape(result.shape), random(random) {}
+
+  RandomCheckpoint make();
+
+private:
+  void tensor(const std::string &name, std::vector<int64_t> extents, double low, double high) {
     RandomTensor &made = result.tensors[name];
     made.shape = extents;
     int64_t count = 1;
@@ -86,87 +64,211 @@ RandomCheckpoint randomCheckpoint(const ModelShape &shape, Random &random) {
       count *= extent;
     for (int64_t i = 0; i < count; ++i)
       made.values.push_back(float(random.uniform(low, high)));
-  };
-  auto linear = [&](const std::string &name, int64_t out, int64_t in, bool bias) {
-    tensor(name + ".weight", {out, in}, -0.6, 0.6);
+  }
+  void linear(const std::string &name, int64_t out, int64_t in, bool bias) {
+    bool transposed = shape.family == Family::Gpt2;
+    tensor(name + ".weight", {transposed ? in : out, transposed ? out : in}, -0.6, 0.6);
     if (bias)
       tensor(name + ".bias", {out}, -0.4, 0.4);
-  };
-  auto norm = [&](const std::string &name) {
-    tensor(name + ".weight", {shape.hidden}, 0.5, 1.5);
-    if (shape.isOpt())
-      tensor(name + ".bias", {shape.hidden}, -0.3, 0.3);
-  };
+  }
+  void norm(const std::string &name) { norm(name, shape.hidden); }
+  void norm(const std::string &name, int64_t width) {
+    // Gemma's multiply by one more.
+    double low = shape.isGemma() ? -0.5 : 0.5;
+    tensor(name + ".weight", {width}, low, low + 1);
+    if (centred())
+      tensor(name + ".bias", {width}, -0.3, 0.3);
+  }
+  /// LayerNorm with a bias; the others have RMSNorm.
+  bool centred() const;
 
-  std::string prefix = shape.isOpt() ? "model.decoder." : "model.";
-  int64_t queries = shape.heads * shape.headDim, keys = shape.kvHeads * shape.headDim;
-  tensor(prefix + "embed_tokens.weight", {shape.vocab, shape.embedding}, -1, 1);
-  if (shape.isOpt())
-    tensor(prefix + "embed_positions.weight", {shape.context + 2, shape.hidden}, -1, 1);
-  if (shape.embedding != shape.hidden) {
-    linear(prefix + "project_in", shape.hidden, shape.embedding, false);
-    linear(prefix + "project_out", shape.embedding, shape.hidden, false);
+  void attention(const std::string &name);
+  void ffn(const std::string &name, int64_t layer);
+  void gated(const std::string &name, int64_t width, const char *gate, const char *up,
+             const char *down);
+  void norms(const std::string &layer);
+
+  RandomCheckpoint result;
+  const ModelShape &shape;
+  Random &random;
+};
+
+bool Maker::centred() const {
+  switch (shape.family) {
+  case Family::OptPreNorm:
+  case Family::OptPostNorm:
+  case Family::Gpt2:
+  case Family::NeoX:
+  case Family::Falcon:
+  case Family::Phi:
+  case Family::StarCoder2:
+    return true;
+  default:
+    return false;
   }
-  for (int64_t layer = 0; layer < shape.layers; ++layer) {
-    auto name = [&](Part part) { return partName(shape, layer, part); };
-    std::string base = prefix + "layers." + std::to_string(layer) + ".";
-    linear(name(Part::Query), queries, shape.hidden, shape.attentionBias);
-    linear(name(Part::Key), keys, shape.hidden, shape.attentionBias);
-    linear(name(Part::Value), keys, shape.hidden, shape.attentionBias);
-    linear(name(Part::Output), shape.hidden, queries, shape.attentionBias);
-    if (!shape.isOpt())
-      linear(name(Part::Gate), shape.ffn, shape.hidden, shape.ffnBias);
-    linear(name(Part::Up), shape.ffn, shape.hidden, shape.ffnBias);
-    linear(name(Part::Down), shape.hidden, shape.ffn, shape.ffnBias);
-    norm(base + (shape.isOpt() ? "self_attn_layer_norm" : "input_layernorm"));
-    norm(base + (shape.isOpt() ? "final_layer_norm" : "post_attention_layernorm"));
-  }
-  if (shape.family != Family::OptPostNorm)
-    norm(prefix + (shape.isOpt() ? "final_layer_norm" : "norm"));
-  if (!shape.tied)
-    tensor("lm_head.weight", {shape.vocab, shape.embedding}, -1, 1);
-  return result;
 }
 
-llvm::json::Object configOf(const ModelShape &shape) {
-  llvm::json::Object config{{"vocab_size", shape.vocab},
-                            {"hidden_size", shape.hidden},
-                            {"num_hidden_layers", shape.layers},
-                            {"num_attention_heads", shape.heads},
-                            {"max_position_embeddings", shape.context},
-                            {"tie_word_embeddings", shape.tied},
-                            {"bos_token_id", 2},
-                            {"eos_token_id", 2},
-                            {"torch_dtype", "float32"}};
-  if (shape.isOpt()) {
-    config["model_type"] = "opt";
-    config["architectures"] = llvm::json::Array{"OPTForCausalLM"};
-    config["ffn_dim"] = shape.ffn;
-    config["word_embed_proj_dim"] = shape.embedding;
-    config["do_layer_norm_before"] = shape.family == Family::OptPreNorm;
-    config["activation_function"] = shape.activation;
-    config["enable_bias"] = shape.attentionBias;
-    return config;
+void Maker::attention(const std::string &name) {
+  int64_t queries = shape.heads * shape.headDim, keys = shape.kvHeads * shape.headDim;
+  bool bias = shape.attentionBias, outBias = bias && shape.family != Family::Qwen2;
+  switch (shape.family) {
+  case Family::Gpt2:
+    linear(name + "attn.c_attn", 3 * queries, shape.hidden, bias);
+    return linear(name + "attn.c_proj", shape.hidden, queries, bias);
+  case Family::NeoX:
+    linear(name + "attention.query_key_value", 3 * queries, shape.hidden, bias);
+    return linear(name + "attention.dense", shape.hidden, queries, bias);
+  case Family::Falcon:
+    linear(name + "self_attention.query_key_value", queries + 2 * keys, shape.hidden, bias);
+    return linear(name + "self_attention.dense", shape.hidden, queries, bias);
+  case Family::Phi3:
+    linear(name + "self_attn.qkv_proj", queries + 2 * keys, shape.hidden, bias);
+    return linear(name + "self_attn.o_proj", shape.hidden, queries, bias);
+  default:
+    break;
   }
-  config["model_type"] = "llama";
-  config["architectures"] = llvm::json::Array{"LlamaForCausalLM"};
-  config["intermediate_size"] = shape.ffn;
-  config["num_key_value_heads"] = shape.kvHeads;
-  config["head_dim"] = shape.headDim;
-  config["hidden_act"] = shape.activation;
-  config["attention_bias"] = shape.attentionBias;
-  config["mlp_bias"] = shape.ffnBias;
-  config["rms_norm_eps"] = 1e-5;
-  config["rope_theta"] = 100.0;
-  if (shape.ropeType == "linear")
-    config["rope_scaling"] = llvm::json::Object{{"rope_type", "linear"}, {"factor", 2.0}};
-  if (shape.ropeType == "llama3")
-    config["rope_scaling"] = llvm::json::Object{{"rope_type", "llama3"},
-                                                {"factor", 4.0},
-                                                {"low_freq_factor", 1.0},
-                                                {"high_freq_factor", 4.0},
-                                                {"original_max_position_embeddings", 8}};
-  return config;
+  linear(name + "self_attn.q_proj", queries, shape.hidden, bias);
+  linear(name + "self_attn.k_proj", keys, shape.hidden, bias);
+  linear(name + "self_attn.v_proj", keys, shape.hidden, bias);
+  const char *out = shape.isOpt() ? "out_proj" : shape.family == Family::Phi ? "dense" : "o_proj";
+  linear(name + "self_attn." + out, shape.hidden, queries, outBias);
+  if (shape.family == Family::Qwen3 || shape.family == Family::Qwen3Moe ||
+      shape.family == Family::Gemma3) {
+    norm(name + "self_attn.q_norm", shape.headDim);
+    norm(name + "self_attn.k_norm", shape.headDim);
+  }
+}
+
+void Maker::gated(const std::string &name, int64_t width, const char *gate, const char *up,
+                  const char *down) {
+  linear(name + gate, width, shape.hidden, shape.ffnBias);
+  linear(name + up, width, shape.hidden, shape.ffnBias);
+  linear(name + down, shape.hidden, width, shape.ffnBias);
+}
+
+void Maker::ffn(const std::string &name, int64_t layer) {
+  auto plain = [&](const char *up, const char *down) {
+    linear(name + up, shape.ffn, shape.hidden, shape.ffnBias);
+    linear(name + down, shape.hidden, shape.ffn, shape.ffnBias);
+  };
+  switch (shape.family) {
+  case Family::OptPreNorm:
+  case Family::OptPostNorm:
+    return plain("fc1", "fc2");
+  case Family::Gpt2:
+  case Family::StarCoder2:
+    return plain("mlp.c_fc", "mlp.c_proj");
+  case Family::NeoX:
+  case Family::Falcon:
+    return plain("mlp.dense_h_to_4h", "mlp.dense_4h_to_h");
+  case Family::Phi:
+    return plain("mlp.fc1", "mlp.fc2");
+  case Family::Phi3:
+    linear(name + "mlp.gate_up_proj", 2 * shape.ffn, shape.hidden, false);
+    return linear(name + "mlp.down_proj", shape.hidden, shape.ffn, false);
+  default:
+    break;
+  }
+  int64_t experts = shape.expertsIn(layer);
+  if (!experts)
+    return gated(name + "mlp.", shape.ffn, "gate_proj", "up_proj", "down_proj");
+  bool mixtral = shape.family == Family::Mixtral;
+  std::string block = name + (mixtral ? "block_sparse_moe." : "mlp.");
+  linear(block + "gate", experts, shape.hidden, false);
+  for (int64_t expert = 0; expert < experts; ++expert) {
+    std::string base = block + "experts." + std::to_string(expert) + ".";
+    mixtral ? gated(base, shape.expertFfn, "w1", "w3", "w2")
+            : gated(base, shape.expertFfn, "gate_proj", "up_proj", "down_proj");
+  }
+}
+
+void Maker::norms(const std::string &name) {
+  switch (shape.family) {
+  case Family::OptPreNorm:
+  case Family::OptPostNorm:
+    norm(name + "self_attn_layer_norm");
+    return norm(name + "final_layer_norm");
+  case Family::Gpt2:
+    norm(name + "ln_1");
+    return norm(name + "ln_2");
+  case Family::Phi:
+    return norm(name + "input_layernorm");
+  case Family::Falcon:
+    if (shape.twoNorms) {
+      norm(name + "ln_attn");
+      return norm(name + "ln_mlp");
+    }
+    norm(name + "input_layernorm");
+    if (!shape.parallel)
+      norm(name + "post_attention_layernorm");
+    return;
+  case Family::Gemma2:
+  case Family::Gemma3:
+    norm(name + "pre_feedforward_layernorm");
+    norm(name + "post_feedforward_layernorm");
+    break;
+  default:
+    break;
+  }
+  norm(name + "input_layernorm");
+  norm(name + "post_attention_layernorm");
+}
+
+/// The family's names outside of the layers.
+struct Outside {
+  const char *embedding, *layers, *lastNorm, *head;
+};
+
+Outside outsideOf(const ModelShape &shape) {
+  switch (shape.family) {
+  case Family::OptPreNorm:
+    return {"model.decoder.embed_tokens", "model.decoder.layers.", "model.decoder.final_layer_norm",
+            "lm_head"};
+  case Family::OptPostNorm:
+    return {"model.decoder.embed_tokens", "model.decoder.layers.", nullptr, "lm_head"};
+  case Family::Gpt2:
+    return {"transformer.wte", "transformer.h.", "transformer.ln_f", "lm_head"};
+  case Family::NeoX:
+    return {"gpt_neox.embed_in", "gpt_neox.layers.", "gpt_neox.final_layer_norm", "embed_out"};
+  case Family::Falcon:
+    return {"transformer.word_embeddings", "transformer.h.", "transformer.ln_f", "lm_head"};
+  case Family::Phi:
+    return {"model.embed_tokens", "model.layers.", "model.final_layernorm", "lm_head"};
+  default:
+    return {"model.embed_tokens", "model.layers.", "model.norm", "lm_head"};
+  }
+}
+
+RandomCheckpoint Maker::make() {
+  Outside outside = outsideOf(shape);
+  tensor(std::string(outside.embedding) + ".weight", {shape.vocab, shape.embedding}, -1, 1);
+  if (shape.isOpt())
+    tensor("model.decoder.embed_positions.weight", {shape.context + 2, shape.hidden}, -1, 1);
+  if (shape.family == Family::Gpt2)
+    tensor("transformer.wpe.weight", {shape.context, shape.hidden}, -1, 1);
+  if (shape.embedding != shape.hidden) {
+    linear("model.decoder.project_in", shape.hidden, shape.embedding, false);
+    linear("model.decoder.project_out", shape.embedding, shape.hidden, false);
+  }
+  for (int64_t layer = 0; layer < shape.layers; ++layer) {
+    std::string name = outside.layers + std::to_string(layer) + ".";
+    attention(name);
+    ffn(name, layer);
+    norms(name);
+  }
+  if (outside.lastNorm)
+    norm(outside.lastNorm);
+  if (!shape.tied)
+    tensor(std::string(outside.head) + ".weight", {shape.vocab, shape.embedding}, -1, 1);
+  if (shape.family == Family::Phi)
+    tensor("lm_head.bias", {shape.vocab}, -0.4, 0.4);
+  return std::move(result);
+}
+
+} // namespace
+
+RandomCheckpoint randomCheckpoint(const ModelShape &shape, Random &random) {
+  return Maker(shape, random).make();
 }
 
 static void appendBits(std::string &bytes, float value, Stored stored) {

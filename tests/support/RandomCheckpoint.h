@@ -2,31 +2,14 @@
 // model.safetensors. Everything is random, biases and norms too: their usual zeros and ones hide
 // errors.
 #pragma once
-#include "tests/support/Random.h"
+#include "tests/support/RandomShape.h"
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
-#include "llvm/Support/JSON.h"
 #include <map>
 #include <string>
 #include <vector>
 
 namespace coppice::test {
-
-enum class Family { OptPreNorm, OptPostNorm, Llama };
-
-struct ModelShape {
-  Family family = Family::Llama;
-  int64_t layers = 1, heads = 1, kvHeads = 1, headDim = 2, ffn = 3, vocab = 11, context = 32;
-  int64_t hidden = 2;
-  int64_t embedding = 2; // OPT's word_embed_proj_dim; `hidden` elsewhere
-  bool tied = true, attentionBias = true, ffnBias = true; // OPT has both biases or none
-  std::string activation = "relu", ropeType;              // ropeType: "", "linear" or "llama3"
-
-  bool isOpt() const { return family != Family::Llama; }
-};
-
-/// 1-3 layers, 1-6 heads of 2, 4 or 6 columns, KV heads that divide them, 3-20 neurons, 11-20 ids.
-ModelShape randomShape(Family family, Random &random);
 
 struct RandomTensor {
   std::vector<int64_t> shape;
@@ -45,12 +28,10 @@ struct RandomCheckpoint {
 
 RandomCheckpoint randomCheckpoint(const ModelShape &shape, Random &random);
 
-/// The parts of a layer, by which tests find tensors of any family.
+/// The parts of a layer, by which tests find tensors of OPT and of what is named as Llama is.
 enum class Part { Query, Key, Value, Output, Gate, Up, Down };
 /// The name without ".weight" or ".bias". OPT has no gate.
 std::string partName(const ModelShape &shape, int64_t layer, Part part);
-
-llvm::json::Object configOf(const ModelShape &shape);
 
 /// How the values are stored; each value is rounded to nearest even.
 enum class Stored { F32, F16, BF16 };

@@ -40,6 +40,8 @@ std::string RandomPlan::json() const {
       printList(os, "heads", layer.heads);
     if (!layer.neurons.empty())
       printList(os, "neurons", layer.neurons);
+    if (!layer.experts.empty())
+      printList(os, "experts", layer.experts);
     os << "}";
   }
   os << "]}";
@@ -49,7 +51,8 @@ std::string RandomPlan::json() const {
 size_t RandomPlan::size() const {
   size_t size = 0;
   for (const auto &[number, layer] : layers)
-    size += layer.attention + layer.ffn + layer.heads.size() + layer.neurons.size();
+    size += layer.attention + layer.ffn + layer.heads.size() + layer.neurons.size() +
+            layer.experts.size();
   return size;
 }
 
@@ -71,9 +74,17 @@ static std::set<int32_t> randomSet(int64_t count, int64_t group, Random &random)
   return chosen;
 }
 
+/// Up to so many that the router can still pick `chosen`.
+static std::set<int32_t> randomExperts(int64_t count, int64_t chosen, Random &random) {
+  std::set<int32_t> cut;
+  for (int64_t left = random.between(0, count - chosen); left > 0; --left)
+    cut.insert(random.between(0, count - 1));
+  return cut;
+}
+
 RandomPlan randomPlan(const ModelShape &shape, Random &random) {
   RandomPlan plan;
-  plan.modelType = shape.isOpt() ? "opt" : "llama";
+  plan.modelType = shape.modelType();
   for (int64_t number = 0; number < shape.layers; ++number) {
     RandomPlan::Layer layer;
     if (random.chance(0.15))
@@ -82,6 +93,8 @@ RandomPlan randomPlan(const ModelShape &shape, Random &random) {
       layer.heads = randomSet(shape.heads, shape.heads / shape.kvHeads, random);
     if (random.chance(0.15))
       layer.ffn = true;
+    else if (int64_t experts = shape.expertsIn(number))
+      layer.experts = randomExperts(experts, shape.chosen, random);
     else if (random.chance(0.8))
       layer.neurons = randomSet(shape.ffn, 1, random);
     if (!layer.empty())
@@ -92,7 +105,7 @@ RandomPlan randomPlan(const ModelShape &shape, Random &random) {
 
 /// One thing that a plan may do without.
 struct Atom {
-  enum Kind { Attention, Ffn, Head, Neuron } kind;
+  enum Kind { Attention, Ffn, Head, Neuron, Expert } kind;
   int32_t layer, index;
 };
 
@@ -107,6 +120,8 @@ static llvm::SmallVector<Atom, 0> atomsOf(const RandomPlan &plan) {
       atoms.push_back({Atom::Head, number, head});
     for (int32_t neuron : layer.neurons)
       atoms.push_back({Atom::Neuron, number, neuron});
+    for (int32_t expert : layer.experts)
+      atoms.push_back({Atom::Expert, number, expert});
   }
   return atoms;
 }
@@ -126,6 +141,9 @@ static RandomPlan without(RandomPlan plan, llvm::ArrayRef<Atom> atoms) {
       break;
     case Atom::Neuron:
       layer.neurons.erase(atom.index);
+      break;
+    case Atom::Expert:
+      layer.experts.erase(atom.index);
       break;
     }
     if (layer.empty())

@@ -230,13 +230,18 @@ TEST(FindDeadAnywhere, RandomZerosChangeNothing) {
   uint64_t seed = testSeed(99);
   std::printf("COPPICE_SEED=%llu\n", (unsigned long long)seed);
   Random random(seed);
-  for (int i = 0; i < 90; ++i) {
-    ModelShape shape = randomShape(Family(i % 3), random);
+  llvm::ArrayRef<Family> families = allFamilies();
+  for (int i = 0; i < 255; ++i) {
+    ModelShape shape = randomShape(families[i % families.size()], random);
     RandomCheckpoint planted = randomCheckpoint(shape, random);
     for (auto &[name, tensor] : planted.tensors) {
-      if (name.find(".layers.") == std::string::npos || !random.chance(0.4))
+      bool inLayer =
+          name.find(".layers.") != std::string::npos || name.find(".h.") != std::string::npos;
+      if (!inLayer || !random.chance(0.4))
         continue;
-      int64_t unit = name.find("self_attn.") == std::string::npos ? 1 : shape.headDim;
+      bool attention =
+          name.find("attn.") != std::string::npos || name.find("attention.") != std::string::npos;
+      int64_t unit = attention ? shape.headDim : 1;
       bool columns = tensor.shape.size() == 2 && random.chance(0.5);
       int64_t extent = tensor.shape[columns ? 1 : 0];
       unit = extent % unit ? 1 : unit;

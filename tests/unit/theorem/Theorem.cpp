@@ -101,6 +101,8 @@ std::string findLeftovers(ModuleOp shrunk) {
       os << "a mask is left; ";
     if (auto select = dyn_cast<lm::SelectOp>(op); select && lm::isTokenRows(select.getType()))
       os << "a selection of token rows is left; ";
+    if (auto moe = dyn_cast<lm::MoeOp>(op); moe && moe.getDead())
+      os << "a dead expert is left; ";
     if (auto block = dyn_cast<lm::BlockOp>(op); block && block.getSkip())
       os << "a skipped block is left; ";
     if (auto weight = dyn_cast<lm::WeightOp>(op))
