@@ -22,12 +22,14 @@ template <typename OpT> static Expected<OpT> onlyOne(lm::BlockOp block) {
   return found.front();
 }
 
-/// The linear that `value` comes from, through what keeps columns apart.
+/// The linear that `value` comes from, through what keeps columns, or whole heads, apart.
 static lm::LinearOp linearBehind(Value value) {
   while (Operation *op = value.getDefiningOp()) {
     if (auto linear = dyn_cast<lm::LinearOp>(op))
       return linear;
-    if (!isa<lm::RopeOp, lm::MaskOp, lm::SelectOp, lm::ObserveOp>(op))
+    auto norm = dyn_cast<lm::RmsNormOp>(op);
+    bool ofHeads = norm && norm.getGroup();
+    if (!ofHeads && !isa<lm::RopeOp, lm::MaskOp, lm::SelectOp, lm::ObserveOp>(op))
       return nullptr;
     value = op->getOperand(0);
   }

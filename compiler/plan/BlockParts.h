@@ -11,7 +11,7 @@ namespace coppice {
 
 struct AttentionParts {
   lm::AttentionOp attention;
-  lm::LinearOp query, key, value; // what the attention reads, rope stepped over
+  lm::LinearOp query, key, value; // what the attention reads, rope and norms of heads stepped over
   lm::LinearOp output;            // the one linear that reads the heads
 };
 
