@@ -51,22 +51,33 @@ uint32_t LayerShape::headsPerKvHead() const {
   return heads.before / kvHeads.before;
 }
 
+/// Its name goes on with the format.
+constexpr llvm::StringLiteral kRingKernel = "kv_write_ring_";
+
 llvm::StringRef Contents::kvFormat() const {
   for (const artifact::Kernel *kernel : *metadata->entry_points()->Get(0)->kernels())
-    for (llvm::StringRef format : {"f32", "bf16", "i8"})
-      if (llvm::StringRef(kernel->name()->c_str()) == ("kv_write_" + format).str())
+    for (llvm::StringRef format : {"f32", "bf16", "i8"}) {
+      llvm::StringRef name = kernel->name()->c_str();
+      if (name == ("kv_write_" + format).str() || name == (kRingKernel + format).str())
         return format;
+    }
   return "";
 }
 
-uint64_t Contents::kvBytesPerPositionBefore() const {
+CacheBytes Contents::cacheBytesBefore() const {
   llvm::StringRef format = kvFormat();
   uint64_t element = format == "i8" ? 1 : format == "bf16" ? 2 : 4;
   uint64_t scale = format == "i8" ? 4 : 0; // of each key and of each value
-  uint64_t bytes = 0;
-  for (const LayerShape &layer : layers)
-    bytes = llvm::SaturatingMultiplyAdd(uint64_t(layer.kvHeads.before) * 2,
-                                        layer.headDim * element + scale, bytes);
+  bool allRings = llvm::any_of(layers, [](const LayerShape &layer) { return layer.ring; }) &&
+                  llvm::all_of(layers, [](const LayerShape &layer) {
+                    return layer.ring || !layer.attention || !layer.kvHeads.count;
+                  });
+  CacheBytes bytes;
+  for (const LayerShape &layer : layers) {
+    uint64_t &part = layer.ring || allRings ? bytes.ring : bytes.plain;
+    part = llvm::SaturatingMultiplyAdd(uint64_t(layer.kvHeads.before) * 2,
+                                       layer.headDim * element + scale, part);
+  }
   return bytes;
 }
 
@@ -114,6 +125,13 @@ static llvm::Error gather(Contents &contents) {
     contents.layers.push_back({layer->attention(), layer->ffn(), layer->head_dim(),
                                std::move(*heads), std::move(*kvHeads), std::move(*neurons)});
   }
+  const artifact::EntryPoint &entry = *contents.metadata->entry_points()->Get(0);
+  runtime::StageReader stages(entry);
+  for (runtime::StageRecord stage; stages.next(stage);)
+    if (stage.layer >= 0 && size_t(stage.layer) < contents.layers.size() &&
+        llvm::StringRef(entry.kernels()->Get(stage.kernel)->name()->c_str())
+            .starts_with(kRingKernel))
+      contents.layers[stage.layer].ring = true;
 
   std::map<uint32_t, size_t> places;
   runtime::WeightReader reader(*contents.metadata, contents.prefix.weights.bytes);
@@ -167,13 +185,17 @@ llvm::Expected<Contents> coppice::inspect::readContents(llvm::StringRef path) {
   return std::move(contents);
 }
 
-uint64_t coppice::inspect::kvBytesPerPosition(const artifact::EntryPoint &entry) {
-  return entry.memory()->kv_bytes_per_position();
+CacheBytes coppice::inspect::cacheBytes(const artifact::EntryPoint &entry) {
+  return {entry.memory()->kv_bytes_per_position(),
+          entry.ring() ? entry.ring()->bytes_per_position() : 0};
 }
 
-uint64_t coppice::inspect::kvBytesAtContext(uint64_t bytesPerPosition, uint32_t context) {
-  return llvm::SaturatingMultiply(bytesPerPosition,
-                                  llvm::alignTo(uint64_t(context), COPPICE_KV_BLOCK));
+uint64_t coppice::inspect::kvBytesAtContext(CacheBytes bytes, const artifact::EntryPoint &entry,
+                                            uint32_t context) {
+  uint64_t positions = llvm::alignTo(uint64_t(context), COPPICE_KV_BLOCK);
+  uint64_t ring = entry.ring() ? std::min<uint64_t>(entry.ring()->positions(), positions) : 0;
+  return llvm::SaturatingMultiplyAdd(bytes.plain, positions,
+                                     llvm::SaturatingMultiply(bytes.ring, ring));
 }
 
 std::optional<std::string> coppice::inspect::hashText(const artifact::Hash *hash) {

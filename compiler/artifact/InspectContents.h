@@ -35,6 +35,7 @@ struct LayerShape {
   bool attention, ffn; // whether the block is there
   uint32_t headDim;
   KeptSet heads, kvHeads, neurons;
+  bool ring = false; // its keys and values are kept in a ring
 
   bool operator==(const LayerShape &other) const {
     return attention == other.attention && ffn == other.ffn && headDim == other.headDim &&
@@ -49,6 +50,12 @@ struct RoleBytes {
   std::string formats; // "f16", or "f32, f16"
   uint64_t count = 0, bytes = 0;
   uint64_t elements = 0; // numbers of the model; tables of indices have none
+};
+
+/// Bytes of the keys and values of a position, over the layers with plain caches and over those
+/// with rings.
+struct CacheBytes {
+  uint64_t plain = 0, ring = 0;
 };
 
 struct Contents {
@@ -68,17 +75,17 @@ struct Contents {
   /// What keys and values are cached as, which every entry point's kernels say by name: "f32",
   /// "bf16" or "i8"; empty if nothing is cached.
   llvm::StringRef kvFormat() const;
-  /// Bytes that the keys and values of a position would take with every KV head kept, in the same
-  /// format (float32 if nothing is cached).
-  uint64_t kvBytesPerPositionBefore() const;
+  /// What it would be with every KV head kept, in the same format (float32 if nothing is cached). A
+  /// layer without attention counts as a ring if all others are one.
+  CacheBytes cacheBytesBefore() const;
 };
 
 /// Verifies the artifact at `path`, every byte of it, and reads it.
 llvm::Expected<Contents> readContents(llvm::StringRef path);
 
-uint64_t kvBytesPerPosition(const artifact::EntryPoint &entry);
-/// Of a session as long as the context; the cache grows in whole blocks.
-uint64_t kvBytesAtContext(uint64_t bytesPerPosition, uint32_t context);
+CacheBytes cacheBytes(const artifact::EntryPoint &entry);
+/// Of a session of `entry` as long as the context; the cache grows in whole blocks.
+uint64_t kvBytesAtContext(CacheBytes bytes, const artifact::EntryPoint &entry, uint32_t context);
 
 /// 64 hexadecimal digits.
 std::optional<std::string> hashText(const artifact::Hash *hash);

@@ -107,8 +107,8 @@ static std::string in(llvm::StringRef format) {
 void Page::summary() {
   const artifact::Model &model = *contents.metadata->model();
   const artifact::EntryPoint &entry = *contents.metadata->entry_points()->Get(0);
-  uint64_t cache = kvBytesAtContext(kvBytesPerPosition(entry), model.context());
-  uint64_t cacheBefore = kvBytesAtContext(contents.kvBytesPerPositionBefore(), model.context());
+  uint64_t cache = kvBytesAtContext(cacheBytes(entry), entry, model.context());
+  uint64_t cacheBefore = kvBytesAtContext(contents.cacheBytesBefore(), entry, model.context());
   auto tile = [&](llvm::StringRef name, llvm::StringRef id, uint64_t value,
                   const llvm::Twine &note) {
     out << "<div class=\"tile\"><h3>" << name << "</h3><p class=\"big\" id=\"" << id << "\">"
@@ -330,20 +330,26 @@ void Page::bytesByPart() {
 
 void Page::memory(const artifact::EntryPoint &entry) {
   const artifact::Model &model = *contents.metadata->model();
-  uint64_t position = kvBytesPerPosition(entry), before = contents.kvBytesPerPositionBefore();
+  CacheBytes position = cacheBytes(entry), before = contents.cacheBytesBefore();
   uint64_t arena = entry.memory()->arena_bytes_per_row();
-  uint64_t cache = kvBytesAtContext(position, model.context());
-  uint64_t all = kvBytesAtContext(before, model.context());
+  uint64_t cache = kvBytesAtContext(position, entry, model.context());
+  uint64_t all = kvBytesAtContext(before, entry, model.context());
+  auto parts = [&](const CacheBytes &bytes) {
+    std::string text = grouped(bytes.plain) + " a position";
+    if (const artifact::RingPlan *ring = entry.ring())
+      text += ", in rings " + grouped(bytes.ring) + " for " + grouped(ring->positions()) +
+              " positions at most";
+    return text;
+  };
   uint64_t longest = std::max({contents.weightBytes, cache, all});
   out << "<section>\n<h2>Memory that it takes to run</h2>\n<div class=\"scroll\"><table "
          "id=\"memory\">\n";
   row("weights, mapped", contents.weightBytes, longest, "",
       human(contents.weightBytes) + ", shared by all sessions");
   row("KV cache of a session", cache, longest, "",
-      human(cache) + ": " + grouped(position) + " a position, " + grouped(model.context()) +
-          " positions");
+      human(cache) + ": " + parts(position) + "; " + grouped(model.context()) + " positions");
   row("&hellip; with every head", all, longest, "",
-      human(all) + ": " + grouped(before) + " a position in the same format", "other");
+      human(all) + ": " + parts(before) + ", in the same format", "other");
   row("arena for one token", arena, longest, "",
       "activations; a step of 64 tokens takes " +
           human(arena < UINT64_MAX / 64 ? arena * 64 : UINT64_MAX));

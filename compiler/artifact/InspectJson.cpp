@@ -99,9 +99,17 @@ void coppice::inspect::writeJson(const Contents &contents, llvm::raw_ostream &st
           json.attribute("kv_format", format);
         else
           json.attribute("kv_format", nullptr);
-        json.attribute("kv_bytes_per_position", kvBytesPerPosition(*entry));
+        json.attribute("kv_bytes_per_position", entry->memory()->kv_bytes_per_position());
+        if (const artifact::RingPlan *ring = entry->ring())
+          json.attributeObject("kv_ring", [&] {
+            json.attribute("bytes_per_position", ring->bytes_per_position());
+            json.attribute("positions", ring->positions());
+            json.attribute("largest_step", ring->largest_step());
+          });
+        else
+          json.attribute("kv_ring", nullptr);
         json.attribute("kv_bytes_at_context",
-                       kvBytesAtContext(kvBytesPerPosition(*entry), model.context()));
+                       kvBytesAtContext(cacheBytes(*entry), *entry, model.context()));
         hash("plan", entry->plan());
       });
   });

@@ -109,9 +109,11 @@ static void writeShape(const artifact::EntryPoint &entry, uint32_t context,
                 << grouped(entry.kernels()->size()) << " kernels\n";
   label("memory") << "arena " << grouped(entry.memory()->arena_bytes_per_row())
                   << " bytes a row; KV cache " << kvFormat << (kvFormat.empty() ? "" : ", ")
-                  << grouped(kvBytesPerPosition(entry)) << " bytes a position, "
-                  << grouped(kvBytesAtContext(kvBytesPerPosition(entry), context))
-                  << " at full context\n";
+                  << grouped(entry.memory()->kv_bytes_per_position()) << " bytes a position, ";
+  if (const artifact::RingPlan *ring = entry.ring())
+    out << "rings of " << grouped(ring->positions()) << " positions with "
+        << grouped(ring->bytes_per_position()) << " bytes each, ";
+  out << grouped(kvBytesAtContext(cacheBytes(entry), entry, context)) << " at full context\n";
   label("plan") << hashText(entry.plan()).value_or("none") << '\n';
 }
 

@@ -55,6 +55,8 @@ llvm::json::Value makeReport(const Program &program, uint64_t checkpointBytes,
       {"weight_bytes_by_role", std::move(byRole)},
       {"arena_bytes_per_row", program.memory.arenaBytesPerRow},
       {"kv_bytes_per_position", program.memory.kvBytesPerPosition},
+      {"ring_bytes_per_position", program.memory.ringBytesPerPosition},
+      {"ring_positions", program.memory.ringPositions},
       {"context", program.context},
       {"layers", std::move(layers)},
   };

@@ -68,7 +68,11 @@ bool measure(Subject &subject, Row &row, unsigned decoded, bool counts, First &f
       continue;
     double positions = measured.tokens + (decoded + 1) / 2.0; // on average
     double weights = speed * double(subject.work.weight_bytes);
-    double kv = speed * positions * double(subject.info.kv_bytes_per_position);
+    const coppice_info &info = subject.info;
+    // Of a ring what lies in the window, which is what a step leaves of it.
+    double seen = std::min<double>(positions, info.ring_positions - info.largest_step);
+    double kv = speed * (positions * double(info.kv_bytes_per_position) +
+                         seen * double(info.ring_bytes_per_position));
     measured.speed.push_back(speed);
     measured.weights.push_back(weights);
     measured.kv.push_back(kv);

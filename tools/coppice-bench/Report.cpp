@@ -93,14 +93,16 @@ void printJson(const std::vector<Row> &rows, const Arguments &arguments) {
     std::printf(", \"target\": \"%s\", \"threads\": %u, \"rounds\": %u, \"prompt\": %u, "
                 "\"decoded\": %u, \"parameters\": %llu, \"weight_bytes\": %llu,\n"
                 "  \"token_weight_bytes\": %llu, \"kv_bytes_per_position\": %llu, "
+                "\"ring_bytes_per_position\": %llu, \"ring_positions\": %u, "
                 "\"stream_bytes_per_second\": %.0f,\n"
                 "  \"vnni_products_per_second\": %.0f, \"fma_products_per_second\": %.0f,\n",
                 info.target, row.threads, arguments.rounds, row.prefill.front().tokens,
                 arguments.decode, (unsigned long long)info.parameters,
                 (unsigned long long)info.weight_bytes,
                 (unsigned long long)row.subject->work.weight_bytes,
-                (unsigned long long)info.kv_bytes_per_position, row.stream.median(),
-                row.dot.median(), row.fma.median());
+                (unsigned long long)info.kv_bytes_per_position,
+                (unsigned long long)info.ring_bytes_per_position, info.ring_positions,
+                row.stream.median(), row.dot.median(), row.fma.median());
     const Measured &prefill = row.prefill.front(), &decode = row.decode.front();
     std::printf("  \"prefill_tokens_per_second\": %.3f, \"decode_tokens_per_second\": %.3f, "
                 "\"decode_bytes_per_second\": %.0f,\n  \"decode_of_stream\": %.4f, "

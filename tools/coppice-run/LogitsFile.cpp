@@ -60,6 +60,8 @@ bool prefillToFile(Run &run) {
     return why.empty() || failed(why);
   };
   uint32_t vocabulary = run.info.vocabulary, rows = coppice_engine_max_rows(run.engine.get());
+  if (run.info.largest_step)
+    rows = std::min(rows, run.info.largest_step);
   std::string header = headerOf(run.tokens.size(), vocabulary);
   if (!append(header.data(), header.size()))
     return false;

@@ -170,12 +170,28 @@ TEST(Artifact, RefusesNumbersThatPointOutside) {
   EXPECT_NE(verifyToy([](toy::Artifact &a) { a.arenaBytesPerRow = uint64_t(1) << 60; }),
             COPPICE_OK);
   EXPECT_NE(verifyToy([](toy::Artifact &a) { a.kvBytes = UINT64_MAX; }), COPPICE_OK);
+  auto ring = [](uint64_t bytes, uint32_t positions, uint32_t step) {
+    return verifyToy([&](toy::Artifact &a) {
+      a.ringBytes = bytes;
+      a.ringPositions = positions;
+      a.largestStep = step;
+      a.firstKernel = "kv_write_ring_f32";
+    });
+  };
+  EXPECT_EQ(ring(4, 128, 64), COPPICE_OK); // a right one
+  EXPECT_EQ(ring(4, 128, 128), COPPICE_OK);
+  EXPECT_NE(ring(UINT64_MAX, 128, 64), COPPICE_OK);
+  EXPECT_NE(ring(4, 0, 0), COPPICE_OK);
+  EXPECT_NE(ring(4, 80, 64), COPPICE_OK); // no whole groups
+  EXPECT_NE(ring(4, 0xffffffc0u, 64), COPPICE_OK);
+  EXPECT_NE(ring(4, 128, 0), COPPICE_OK);
+  EXPECT_NE(ring(4, 128, 129), COPPICE_OK);
+  EXPECT_NE(ring(0, 128, 64), COPPICE_OK); // a kernel that keeps a ring, and no ring
   auto stage = [](toy::Stage changed) {
     return verifyToy([&](toy::Artifact &a) { a.stages[0] = changed; });
   };
   EXPECT_EQ(stage({0, 1, {0, 0}, 0, 0, 1}), COPPICE_OK); // the right one
   EXPECT_NE(stage({3, 1, {0, 0}, 0, 0, 1}), COPPICE_OK); // kernel
-  EXPECT_NE(stage({0, 1, {0, 0}, 0, 2, 1}), COPPICE_OK); // set
   EXPECT_EQ(stage({0, 0x80000000u, {0, 0}, 0, 0, 1}), COPPICE_OK);
   EXPECT_NE(stage({0, 0x80000001u, {0, 0}, 0, 0, 1}), COPPICE_OK); // items
   EXPECT_EQ(stage({0, 1, std::vector<uint32_t>(16), 0, 0, 1}), COPPICE_OK);

@@ -125,6 +125,44 @@ TEST_F(Engine, TruncatesSessions) {
   expectLogits(logits, other, 4);
 }
 
+// With rings a long text is fed in steps that they have room for; a longer step, and going back
+// further than they can, are refused, and the session is where it was.
+TEST_F(Engine, KeepsToItsRings) {
+  toy::Artifact artifact;
+  artifact.context = 400;
+  artifact.ringBytes = 4;
+  toy::File file(artifact.build());
+  coppice_model_close(model);
+  model = nullptr;
+  ASSERT_EQ(coppice_model_open(file.path(), nullptr, &model, nullptr), COPPICE_OK);
+  coppice_info info;
+  ASSERT_EQ(coppice_model_info(model, &info), COPPICE_OK);
+  EXPECT_EQ(info.ring_bytes_per_position, 4u);
+  EXPECT_EQ(info.ring_positions, 64u);
+  EXPECT_EQ(info.largest_step, 16u);
+  coppice_engine *made = engine(1, 40);
+  coppice_session *text = session(200), *other = session(200), *brief = session(64);
+  std::vector<int32_t> tokens(120, 2);
+  float logits[5];
+  ASSERT_EQ(coppice_engine_feed(made, text, tokens.data(), 120, logits), COPPICE_OK);
+  expectLogits(logits, tokens, 119);
+  std::vector<coppice_token> rows;
+  for (int i = 0; i < 17; ++i)
+    rows.insert(rows.end(), {{other, 1, false}, {text, 2, false}});
+  EXPECT_EQ(coppice_engine_step(made, rows.data(), rows.size(), nullptr), COPPICE_LONG_STEP);
+  EXPECT_EQ(coppice_session_position(text), 120u);
+  EXPECT_EQ(coppice_session_position(other), 0u);
+  EXPECT_EQ(coppice_engine_step(made, rows.data(), 32, nullptr), COPPICE_OK);
+  EXPECT_EQ(coppice_session_position(text), 136u);
+  EXPECT_EQ(coppice_session_truncate(text, 119), COPPICE_FORGOTTEN);
+  ASSERT_EQ(coppice_session_truncate(text, 120), COPPICE_OK);
+  tokens.push_back(9);
+  ASSERT_EQ(coppice_engine_feed(made, text, &tokens[120], 1, logits), COPPICE_OK);
+  expectLogits(logits, tokens, 120);
+  std::vector<coppice_token> whole(40, {brief, 2, false});
+  EXPECT_EQ(coppice_engine_step(made, whole.data(), whole.size(), nullptr), COPPICE_OK);
+}
+
 // A copy of a session's bytes is a session of its own.
 TEST_F(Engine, CopiesSessions) {
   coppice_engine *made = engine(1, 8);

@@ -113,6 +113,126 @@ TEST(Session, RefusesBadMemory) {
   EXPECT_EQ(session, nullptr);
 }
 
+namespace {
+/// 4 bytes a position, and 12 in rings of 64 positions for steps of 10 rows.
+coppice_program programWithRings() {
+  coppice_program program = programOf(4, 1000);
+  program.ring_bytes_per_position = 12;
+  program.ring_positions = 64;
+  program.largest_step = 10;
+  return program;
+}
+
+struct alignas(64) RingMemory {
+  uint8_t bytes[64 + 208 * 4 + 64 + 64 * 12];
+};
+
+/// Takes `count` tokens in steps of `each`.
+void take(coppice_session *session, uint32_t count, uint32_t each) {
+  coppice_row row;
+  for (uint32_t i = 0; i < count; ++i) {
+    ASSERT_EQ(coppice_core_session_push(session, 3, &row), COPPICE_OK) << i;
+    if ((i + 1) % each == 0 || i + 1 == count)
+      coppice_core_session_settle(session, 1);
+  }
+}
+} // namespace
+
+// Rings take their bytes for as many positions as they hold, or the session if it is shorter.
+TEST(Session, BytesHaveRingsOfTheirLength) {
+  coppice_program program = programWithRings();
+  EXPECT_EQ(coppice_core_session_bytes(&program, 16), 64u + 64 + 192);
+  EXPECT_EQ(coppice_core_session_bytes(&program, 64), 64u + 256 + 768);
+  EXPECT_EQ(coppice_core_session_bytes(&program, 80), 64u + 320 + 768);
+  EXPECT_EQ(coppice_core_session_bytes(&program, 1000), 64u + 4032 + 768);
+  // The parts are lines of their own; without plain caches there are rings alone.
+  program.kv_bytes_per_position = 6;
+  EXPECT_EQ(coppice_core_session_bytes(&program, 80), 64u + 512 + 768);
+  program.kv_bytes_per_position = 0;
+  EXPECT_EQ(coppice_core_session_bytes(&program, 80), 64u + 768);
+  program.ring_bytes_per_position = (SIZE_MAX - 64 - 63) / 64;
+  EXPECT_NE(coppice_core_session_bytes(&program, 64), 0u);
+  program.ring_bytes_per_position += 1;
+  EXPECT_EQ(coppice_core_session_bytes(&program, 64), 0u);
+  program.kv_bytes_per_position = 4;
+  program.ring_bytes_per_position -= 1;
+  EXPECT_EQ(coppice_core_session_bytes(&program, 64), 0u);
+}
+
+// Rows say where the rings lie, and how many positions they hold.
+TEST(Session, RowsNameTheirRings) {
+  coppice_program program = programWithRings();
+  RingMemory memory;
+  for (auto [positions, holds] : {std::pair(40u, 48u), {64u, 64u}, {200u, 64u}}) {
+    coppice_session *session = nullptr;
+    ASSERT_EQ(coppice_core_session_init(&program, positions, &memory, sizeof memory, &session),
+              COPPICE_OK);
+    coppice_row row;
+    ASSERT_EQ(coppice_core_session_push(session, 3, &row), COPPICE_OK);
+    uint64_t plain = (row.kv_capacity * 4 + 63) / 64 * 64;
+    EXPECT_EQ(row.kv, memory.bytes + 64);
+    EXPECT_EQ(row.kv_ring, memory.bytes + 64 + plain);
+    EXPECT_EQ(row.kv_ring_capacity, holds);
+    EXPECT_EQ(64 + plain + (holds * 12 + 63) / 64 * 64,
+              coppice_core_session_bytes(&program, positions));
+  }
+}
+
+// A step takes as many rows as a ring has room for beside the window; sessions that no ring is too
+// short for, and models without rings, take any number.
+TEST(Session, RefusesLongStepsWhereRingsWrap) {
+  coppice_program program = programWithRings();
+  RingMemory memory;
+  coppice_session *session = nullptr;
+  coppice_row row;
+  ASSERT_EQ(coppice_core_session_init(&program, 65, &memory, sizeof memory, &session), COPPICE_OK);
+  EXPECT_EQ(coppice_core_session_largest_step(session), 10u);
+  take(session, 9, 9);
+  for (int i = 0; i < 10; ++i)
+    ASSERT_EQ(coppice_core_session_push(session, 3, &row), COPPICE_OK);
+  EXPECT_EQ(coppice_core_session_push(session, 3, &row), COPPICE_LONG_STEP);
+  EXPECT_EQ(session->position, 19u);
+  coppice_core_session_settle(session, 0); // the step is given up
+  EXPECT_EQ(session->position, 9u);
+  take(session, 56, 10);
+
+  ASSERT_EQ(coppice_core_session_init(&program, 64, &memory, sizeof memory, &session), COPPICE_OK);
+  EXPECT_EQ(coppice_core_session_largest_step(session), UINT32_MAX);
+  take(session, 64, 64);
+  program.ring_bytes_per_position = 0;
+  ASSERT_EQ(coppice_core_session_init(&program, 65, &memory, sizeof memory, &session), COPPICE_OK);
+  take(session, 65, 65);
+}
+
+// Once positions have been overwritten the session goes back by a largest step from the furthest
+// that it has reached, or to its beginning; before, and without rings that wrap, anywhere.
+TEST(Session, GoesBackAsFarAsItsRings) {
+  coppice_program program = programWithRings();
+  RingMemory memory;
+  coppice_session *session = nullptr;
+  ASSERT_EQ(coppice_core_session_init(&program, 200, &memory, sizeof memory, &session), COPPICE_OK);
+  take(session, 64, 8);
+  EXPECT_EQ(coppice_core_session_truncate(session, 1), COPPICE_OK);
+  take(session, 99, 10);
+  EXPECT_EQ(coppice_core_session_truncate(session, 89), COPPICE_FORGOTTEN);
+  EXPECT_EQ(session->position, 100u);
+  EXPECT_EQ(coppice_core_session_truncate(session, 101), COPPICE_BAD_ARGUMENT);
+  EXPECT_EQ(coppice_core_session_truncate(session, 92), COPPICE_OK);
+  take(session, 3, 1);
+  // The furthest counts, not where the session stands.
+  EXPECT_EQ(coppice_core_session_truncate(session, 89), COPPICE_FORGOTTEN);
+  EXPECT_EQ(coppice_core_session_truncate(session, 90), COPPICE_OK);
+  EXPECT_EQ(coppice_core_session_truncate(session, 0), COPPICE_OK);
+  take(session, 50, 10);
+  EXPECT_EQ(coppice_core_session_truncate(session, 20), COPPICE_OK);
+  take(session, 180, 10);
+  EXPECT_EQ(coppice_core_session_truncate(session, 20), COPPICE_FORGOTTEN);
+
+  ASSERT_EQ(coppice_core_session_init(&program, 64, &memory, sizeof memory, &session), COPPICE_OK);
+  take(session, 64, 64);
+  EXPECT_EQ(coppice_core_session_truncate(session, 1), COPPICE_OK);
+}
+
 // Other memory, and the session of another program, are told apart.
 TEST(Session, KnowsItsProgram) {
   coppice_program program = programOf(12, 100), other = program;

@@ -87,7 +87,9 @@ std::vector<uint8_t> Artifact::build() const {
       fb::CreateModelDirect(b, "toy", vocabulary, tokenLimit, context, 4, 2, &stopTokens, &layers);
   std::vector<flatbuffers::Offset<fb::Kernel>> kernelRecords;
   for (uint32_t offset : kernels)
-    kernelRecords.push_back(fb::CreateKernelDirect(b, "toy", offset));
+    kernelRecords.push_back(
+        fb::CreateKernelDirect(b, kernelRecords.empty() ? firstKernel.c_str() : "toy", offset));
+  fb::RingPlan ring(ringBytes, ringPositions, largestStep);
   fb::MemoryPlan memory(arenaBytesPerRow, kvBytes);
   std::vector<flatbuffers::Offset<fb::EntryPoint>> entries;
   std::vector<Entry> wanted = {{target, features, rank}};
@@ -100,7 +102,7 @@ std::vector<uint8_t> Artifact::build() const {
       entries.push_back(fb::CreateEntryPointDirect(b, 0, entry.target.c_str(), &featureNames,
                                                    codeOffset, codeBytes ? codeBytes : code.size(),
                                                    &kernelRecords, &stageRecords, &memory, nullptr,
-                                                   entry.rank));
+                                                   entry.rank, ringBytes ? &ring : nullptr));
   }
   std::vector<flatbuffers::Offset<flatbuffers::String>> roles = {b.CreateString("w")};
   flatbuffers::Offset<flatbuffers::Vector<uint8_t>> tables;

@@ -39,6 +39,9 @@ struct Artifact {
   std::vector<uint32_t> kernels = {0, 512, 1024};
   std::vector<Stage> stages;
   uint64_t arenaBytesPerRow = 64, kvBytes = 4;
+  uint64_t ringBytes = 0; // 0: no rings
+  uint32_t ringPositions = 64, largestStep = 16;
+  std::string firstKernel = "toy";
   std::vector<Weight> weights;
   /// Changes the streams of records, stages' and weights', after they are made.
   std::function<void(std::vector<uint8_t> &stages, std::vector<uint8_t> &weights)> changeRecords;
