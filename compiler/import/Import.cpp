@@ -13,10 +13,10 @@ using namespace mlir;
 namespace coppice {
 namespace {
 
-const Family *const all[] = {&falconFamily, &gemmaFamily,      &gemma2Family,  &gemma3Family,
-                             &gpt2Family,   &neoxFamily,       &llamaFamily,   &mistralFamily,
-                             &optFamily,    &phiFamily,        &phi3Family,    &qwen2Family,
-                             &qwen3Family,  &starCoder2Family, &mixtralFamily, &qwen3MoeFamily};
+const Family *const all[] = {&falconFamily,  &gemmaFamily, &gemma2Family,   &gemma3Family,
+                             &gpt2Family,    &neoxFamily,  &llamaFamily,    &mistralFamily,
+                             &mixtralFamily, &optFamily,   &phiFamily,      &phi3Family,
+                             &qwen2Family,   &qwen3Family, &qwen3MoeFamily, &starCoder2Family};
 
 llvm::Expected<const llvm::json::Object *> asObject(const llvm::json::Value &value,
                                                     llvm::StringRef path) {
@@ -54,14 +54,49 @@ readGenerationConfig(llvm::StringRef directory, ReadFile readFile, int64_t vocab
   return ids;
 }
 
-/// "; did you mean ..." if a supported model type is spelt almost like `name`.
+struct Relative {
+  llvm::StringLiteral modelType, wanted;
+};
+
+// Names that are near to a supported one, and what their owner can do.
+constexpr Relative relatives[] = {
+    {"gemma3", "is of text and pictures; its text part alone is read, as a model of its own with "
+               "model_type \"gemma3_text\""},
+    {"gemma3n", "is another architecture than Gemma 3"},
+    {"gpt_bigcode", "is StarCoder 1; StarCoder 2 is \"starcoder2\""},
+    {"gpt_neo", "has local attention of its own kind; GPT-NeoX and Pythia are \"gpt_neox\""},
+    {"gpt_neox_japanese", "has biases of its own after attention; GPT-NeoX is \"gpt_neox\""},
+    {"gptj", "turns pairs that lie side by side; GPT-NeoX and Pythia are \"gpt_neox\""},
+    {"llama4", "is of text and pictures, and of experts; Llama 1 to 3 are \"llama\""},
+    {"llama4_text", "mixes layers without rotary embedding; Llama 1 to 3 are \"llama\""},
+    {"mistral3", "is of text and pictures; a Mistral of text alone is \"mistral\""},
+    {"mllama", "is of text and pictures; a Llama of text alone is \"llama\""},
+    {"phi-msft", "is the form before conversion; Phi 1 to 2 as transformers has them are \"phi\""},
+    {"phi3_v", "is of text and pictures; Phi-3 of text alone is \"phi3\""},
+    {"phi3small", "has block-sparse attention; Phi-3 mini and medium are \"phi3\""},
+    {"phimoe", "is Phi-3.5 MoE; the dense Phi-3 are \"phi3\""},
+    {"phi4mm", "is of text, pictures and sound; Phi-4 of text alone is \"phi3\""},
+    {"qwen", "is Qwen 1; Qwen 1.5, 2 and 2.5 are \"qwen2\""},
+    {"qwen2_moe", "has shared experts; experts are read of \"mixtral\" and \"qwen3_moe\""},
+    {"qwen2_vl", "is of text and pictures; a Qwen of text alone is \"qwen2\""},
+    {"qwen2_5_vl", "is of text and pictures; a Qwen of text alone is \"qwen2\""},
+    {"qwen3_next", "mixes in linear attention; Qwen 3 is \"qwen3\" or \"qwen3_moe\""},
+    {"RefinedWeb", "is the form before conversion; Falcon as transformers has it is \"falcon\""},
+    {"RefinedWebModel",
+     "is the form before conversion; Falcon as transformers has it is \"falcon\""}};
+
+/// "; did you mean ..." for the supported model type that is spelt most like `name`, if any is.
 std::string nearestModelType(llvm::StringRef name) {
-  constexpr unsigned furthest = 2;
-  std::pair<unsigned, llvm::StringRef> best = {furthest + 1, ""};
+  for (const Relative &relative : relatives)
+    if (name.equals_insensitive(relative.modelType))
+      return "; it " + relative.wanted.str();
+  std::pair<unsigned, llvm::StringRef> best = {0, ""};
   for (llvm::StringRef known : supportedModelTypes()) {
-    // A distance as long as the name itself is no likeness.
+    // Up to a third of the letters may differ; a distance as long as a name is no likeness.
+    unsigned furthest = std::max<size_t>(2, known.size() / 3);
     unsigned distance = name.trim().edit_distance_insensitive(known, true, furthest);
-    if (distance < std::min<size_t>(best.first, known.size() - 1))
+    if (distance <= furthest && distance + 1 < known.size() &&
+        (best.second.empty() || distance < best.first))
       best = {distance, known};
   }
   return best.second.empty() ? "" : "; did you mean \"" + best.second.str() + "\"?";
@@ -133,15 +168,17 @@ llvm::Expected<ImportedModel> importFrom(llvm::StringRef directory, llvm::String
   auto more = readGenerationConfig(directory, readFile, vocab);
   if (!more)
     return more.takeError();
-  if (!eos && !*more && (*family)->defaultEos)
-    eos = std::vector<int32_t>{*(*family)->defaultEos};
+  // A default beyond a small vocabulary is no token of this model.
+  auto known = [&](std::optional<int32_t> id) { return id && *id < vocab ? id : std::nullopt; };
+  if (auto end = known((*family)->defaultEos); end && !eos && !*more)
+    eos = std::vector<int32_t>{*end};
   for (const auto &ids : {eos, *more})
     if (ids)
       for (int32_t id : *ids)
         if (!llvm::is_contained(model.stopTokens, id))
           model.stopTokens.push_back(id);
   if (!bos)
-    model.bos = (*family)->defaultBos;
+    model.bos = known((*family)->defaultBos);
   else if (!bos->empty())
     model.bos = bos->front();
 

@@ -1,5 +1,5 @@
 // OPT (Zhang et al., arXiv 2205.01068), as Hugging Face's OPTForCausalLM computes it.
-#include "compiler/import/Family.h"
+#include "compiler/import/LlamaLike.h"
 #include "coppice/limits.h"
 
 using mlir::Value;
@@ -25,15 +25,7 @@ llvm::Error buildOpt(ConfigReader &config, GraphBuilder &graph, ImportedModel &m
   bool biases = config.flag("enable_bias", true);
   bool affine = config.flag("layer_norm_elementwise_affine", true);
   bool tied = config.flag("tie_word_embeddings", true);
-  auto act = config.choice<lm::ActivationKind>("activation_function", "relu",
-                                               {{"relu", lm::ActivationKind::Relu},
-                                                {"gelu", lm::ActivationKind::Gelu},
-                                                {"gelu_python", lm::ActivationKind::Gelu},
-                                                {"gelu_new", lm::ActivationKind::GeluTanh},
-                                                {"gelu_fast", lm::ActivationKind::GeluTanh},
-                                                {"gelu_pytorch_tanh", lm::ActivationKind::GeluTanh},
-                                                {"silu", lm::ActivationKind::Silu},
-                                                {"swish", lm::ActivationKind::Silu}});
+  auto act = readActivation(config, "activation_function", "relu");
   if (hidden.size % heads != 0)
     config.fail("num_attention_heads", "does not divide hidden_size");
   if (llvm::Error error = config.finish())
@@ -43,6 +35,7 @@ llvm::Error buildOpt(ConfigReader &config, GraphBuilder &graph, ImportedModel &m
   model.context = context;
   model.positionLimit = context;
   int64_t headDim = hidden.size / heads;
+  HeadWidths all{hidden, hidden, headDim};
   Dim positionRows{context + positionOffset, "max_position_embeddings + 2"};
 
   graph.choosePrefix({"model.decoder.", "decoder."}, "embed_tokens.weight");
@@ -53,24 +46,26 @@ llvm::Error buildOpt(ConfigReader &config, GraphBuilder &graph, ImportedModel &m
   x = graph.add(x, graph.embed(graph.positions(), table, positionOffset));
 
   for (int64_t layer = 0; layer < layers && graph.ok(); ++layer) {
-    std::string name = "layers." + std::to_string(layer) + ".";
+    std::string name = "layers." + std::to_string(layer) + ".", self = name + "self_attn.";
     // One norm a block: before its linears, or after the sum.
     auto normAt = [&](bool here, Value value, const char *which) {
       return here ? graph.layerNorm(value, name + which, hidden, affine, layerNormEps) : value;
     };
     x = graph.block(lm::BlockKind::Attention, layer, x, [&](Value residual) {
       Value in = normAt(normBefore, residual, "self_attn_layer_norm");
-      Value q = graph.linear(in, name + "self_attn.q_proj", hidden, hidden, biases);
-      Value k = graph.linear(in, name + "self_attn.k_proj", hidden, hidden, biases);
-      Value v = graph.linear(in, name + "self_attn.v_proj", hidden, hidden, biases);
+      HeadWidths widths = graph.heads(self + "q_proj", self + "k_proj", hidden, all);
+      Value q = graph.linear(in, self + "q_proj", widths.queries, hidden, biases);
+      Value k = graph.linear(in, self + "k_proj", widths.keys, hidden, biases);
+      Value v = graph.linear(in, self + "v_proj", widths.keys, hidden, biases);
       Value heads = graph.attention(q, k, v, headDim);
-      Value out = graph.linear(heads, name + "self_attn.out_proj", hidden, hidden, biases);
+      Value out = graph.linear(heads, self + "out_proj", hidden, widths.queries, biases);
       return normAt(!normBefore, graph.add(residual, out), "self_attn_layer_norm");
     });
     x = graph.block(lm::BlockKind::Ffn, layer, x, [&](Value residual) {
       Value in = normAt(normBefore, residual, "final_layer_norm");
-      Value up = graph.linear(in, name + "fc1", ffn, hidden, biases);
-      Value out = graph.linear(graph.activation(act, up), name + "fc2", hidden, ffn, biases);
+      Dim neurons = graph.outputs(name + "fc1", ffn, hidden);
+      Value up = graph.linear(in, name + "fc1", neurons, hidden, biases);
+      Value out = graph.linear(graph.activation(act, up), name + "fc2", hidden, neurons, biases);
       return normAt(!normBefore, graph.add(residual, out), "final_layer_norm");
     });
   }
