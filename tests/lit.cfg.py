@@ -40,6 +40,8 @@ if config.target_host == "x86_64":
     # What x86-64-v4 has beyond v3.
     if {"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"} <= set(flags):
         config.available_features.add("x86-64-v4")
+        if {"avx512_vnni", "avx512_bf16"} <= set(flags):
+            config.available_features.add("x86-64-v4-bf16")
 config.substitutions += [
     ("%models", os.path.join(config.test_source_root, "models")),
     ("%golden", os.path.join(config.test_source_root, "golden")),

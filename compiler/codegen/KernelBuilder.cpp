@@ -182,6 +182,25 @@ Value KernelBuilder::dot4(Value acc, Value codes, Value values, unsigned bits) {
                               create<vector::BitCastOp>(bytes, values), bits);
 }
 
+static Value bf16Intrinsic(KernelBuilder &k, Type result, StringRef name, ValueRange operands) {
+  return k
+      .create<LLVM::CallIntrinsicOp>(result, k.getStringAttr(name), operands,
+                                     LLVM::FastmathFlagsAttr())
+      .getResults();
+}
+
+Value KernelBuilder::dotBf16(Value acc, Value a, Value b) {
+  Type numbers = lanesOf(getBF16Type(), kLanes * 2);
+  return bf16Intrinsic(
+      *this, acc.getType(), "llvm.x86.avx512bf16.dpbf16ps.512",
+      {acc, create<vector::BitCastOp>(numbers, a), create<vector::BitCastOp>(numbers, b)});
+}
+
+Value KernelBuilder::roundBf16(Value low, Value high) {
+  Type numbers = lanesOf(getBF16Type(), kLanes * 2);
+  return bf16Intrinsic(*this, numbers, "llvm.x86.avx512bf16.cvtne2ps2bf16.512", {high, low});
+}
+
 //===-- Memory -----------------------------------------------------------------------------===//
 
 Value KernelBuilder::at(Value base, Value bytes) {

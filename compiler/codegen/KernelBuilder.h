@@ -78,6 +78,13 @@ public:
   /// acc + unsigned codes below 2^bits times signed values, four bytes in each of 16 i32 lanes.
   Value dot4(Value acc, Value codes, Value values, unsigned bits);
 
+  /// acc + products of pairs: vectors of 16 i32, each two numbers in bfloat16. On targets with
+  /// bf16Dots only; denormals count as zeros.
+  Value dotBf16(Value acc, Value a, Value b);
+  /// Two vectors of 16 floats as 32 numbers in bfloat16 in the order of memory, rounded to nearest
+  /// even, denormals to zero. Likewise.
+  Value roundBf16(Value low, Value high);
+
   // Memory. Alignment is in bytes, of the whole access.
   Value at(Value base, Value bytes);
   Value at(Value base, int64_t bytes);

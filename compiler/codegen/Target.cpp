@@ -25,7 +25,7 @@ static llvm::Expected<Target> resolveNative() {
                                    host.getArchName().str().c_str());
   llvm::ArrayRef<Target> levels = x86Targets();
   for (const Target &target : llvm::reverse(levels))
-    if (missingOnHost(target).empty())
+    if (!target.bf16Dots && missingOnHost(target).empty())
       return target;
   return llvm::createStringError("target \"native\": this host lacks %s of %s, the lowest level "
                                  "that code is generated for; name a target to compile for "
@@ -37,19 +37,26 @@ static llvm::Expected<Target> resolveNative() {
 llvm::Expected<Target> coppice::resolveTarget(llvm::StringRef name) {
   if (name == "native")
     return resolveNative();
+  if (name == "all-x86")
+    return llvm::createStringError("target \"all-x86\" stands for several, and one is wanted here; "
+                                   "name it");
   std::vector<std::string> known;
   for (const Target &target : x86Targets()) {
     if (name == target.name)
       return target;
     known.push_back(target.name);
   }
-  return llvm::createStringError("target \"%s\" is not known; known are native, %s",
+  return llvm::createStringError("target \"%s\" is not known; known are native, all-x86, %s",
                                  name.str().c_str(), llvm::join(known, ", ").c_str());
 }
 
 llvm::Expected<std::vector<Target>> coppice::resolveTargets(llvm::StringRef list) {
-  if (list == "all-x86")
-    return x86Targets().vec();
+  std::vector<Target> targets;
+  if (list == "all-x86") {
+    llvm::copy_if(x86Targets(), std::back_inserter(targets),
+                  [](const Target &level) { return !level.bf16Dots; });
+    return std::move(targets);
+  }
   // By place among the levels.
   std::map<size_t, Target> chosen;
   llvm::SmallVector<llvm::StringRef> names;
@@ -77,7 +84,6 @@ llvm::Expected<std::vector<Target>> coppice::resolveTargets(llvm::StringRef list
           llvm::is_contained(names, "native") ? " (on this machine native is a name for it too)"
                                               : "");
   }
-  std::vector<Target> targets;
   for (auto &[rank, target] : chosen)
     targets.push_back(std::move(target));
   return std::move(targets);

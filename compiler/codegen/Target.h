@@ -36,17 +36,21 @@ struct Target {
   DotKind dot = DotKind::Avx2;
   unsigned dotRows = 4;
   unsigned dotVectors = 1;
+
+  // Whether linear kernels of bf16 weights round their inputs to bfloat16 too and take dot products
+  // of it. They alone have bits of this target's own, and errors: only its name chooses it.
+  bool bf16Dots = false;
 };
 
 /// The targets that can be named, in rising order within a family.
 llvm::ArrayRef<Target> x86Targets();
 
-/// Finds a target by name. "native" is the highest named level that this host has; a host below
-/// every level is an error that names the first level's missing features.
+/// Finds a target by name. "native" is the highest named level that this host has, of those without
+/// bf16Dots; a host below every level is an error that names the first level's missing features.
 llvm::Expected<Target> resolveTarget(llvm::StringRef name);
 
-/// Several, as names with commas between them, or all of a family as "all-x86": in rising order,
-/// whatever the list's. A name that is empty, unknown or there twice is an error.
+/// Several, as names with commas between them, or as "all-x86" all that give the same bits: in rising
+/// order, whatever the list's. A name that is empty, unknown or there twice is an error.
 llvm::Expected<std::vector<Target>> resolveTargets(llvm::StringRef list);
 
 } // namespace coppice

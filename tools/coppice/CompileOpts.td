@@ -22,7 +22,8 @@ defm target : Value<"target", "NAMES",
                     "x86-64-v3 (AVX2), x86-64-v3-vnni, x86-64-v4 (AVX-512), x86-64-v4-vnni, or native "
                     "(the best of them here; default); a list with commas, or all-x86 for all "
                     "four: code for each over the same weights, and a machine takes the best "
-                    "it can run">;
+                    "it can run. x86-64-v4-bf16, only by its name, rounds what meets bf16 weights "
+                    "to bf16: quicker prompts, less exact">;
 defm emit : Value<"emit", "KIND", "artifact (default), or a text: mlir, llvm or asm">;
 defm stop_after : Value<"stop-after", "PHASE",
                         "With --emit=mlir: the phase whose result it is (default: memory)">;

@@ -1,12 +1,16 @@
 // What a dot4 becomes on each level: one instruction of dot products, two halves of it, or exact
 // 16-bit products.
 // RUN: coppice-opt %s --lower-dot4=target=x86-64-v4-vnni | FileCheck %s --check-prefix=V4VNNI
+// RUN: coppice-opt %s --lower-dot4=target=x86-64-v4-bf16 | FileCheck %s --check-prefix=V4VNNI
 // RUN: coppice-opt %s --lower-dot4=target=x86-64-v3-vnni | FileCheck %s --check-prefix=V3VNNI
 // RUN: coppice-opt %s --lower-dot4=target=x86-64-v4 | FileCheck %s --check-prefix=V4
 // RUN: coppice-opt %s --lower-dot4=target=x86-64-v3 | FileCheck %s --check-prefix=V3
 // RUN: not coppice-opt %s --lower-dot4=target=pentium 2>&1 | FileCheck %s --check-prefix=ERROR
 
-// ERROR: error: target "pentium" is not known; known are native, x86-64-v3,
+// RUN: not coppice-opt %s --lower-dot4=target=all-x86 2>&1 | FileCheck %s --check-prefix=ALL
+// ALL: error: target "all-x86" stands for several, and one is wanted here; name it
+
+// ERROR: error: target "pentium" is not known; known are native, all-x86, x86-64-v3,
 
 // Codes of half a byte, where the products of pairs fit 16 bits.
 // V4VNNI-LABEL: func @narrow(

@@ -71,6 +71,10 @@ std::vector<std::string> coppice::test::runnableTargets() {
   return names;
 }
 
+bool coppice::test::roundsToBfloat(const std::string &target) {
+  return llvm::cantFail(resolveTarget(target)).bf16Dots;
+}
+
 uint32_t Weights::addBytes(const void *from, size_t count) {
   bytes.resize((bytes.size() + 63) / 64 * 64, 0xff);
   uint32_t word = bytes.size() / 64;
@@ -163,6 +167,13 @@ float coppice::test::fromHalf(uint16_t value) {
 
 uint16_t coppice::test::toBfloat(float value) { return uint16_t(bits(value) >> 16); }
 float coppice::test::fromBfloat(uint16_t value) { return fromBits(uint32_t(value) << 16); }
+
+float coppice::test::roundedToBfloat(float value) {
+  llvm::APFloat number(value);
+  bool inexact;
+  number.convert(llvm::APFloat::BFloat(), llvm::APFloat::rmNearestTiesToEven, &inexact);
+  return fromBfloat(uint16_t(number.bitcastToAPInt().getZExtValue()));
+}
 
 uint64_t coppice::test::panelCount(uint64_t rows) {
   return rows / args::kPanelRows + __builtin_popcountll(rows % args::kPanelRows);

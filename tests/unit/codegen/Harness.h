@@ -54,6 +54,13 @@ const Code &codeFor(const std::string &target);
 /// The targets that this host can run, x86-64-v3 first; a host below it cannot run these tests.
 std::vector<std::string> runnableTargets();
 
+/// Whether a target's bf16 linear kernels round their inputs, and have bits of their own: the
+/// stated exception to equal bits on every level.
+bool roundsToBfloat(const std::string &target);
+
+/// Widths beyond the sweeps' 200: odd, and on both sides of what kernels take at a time.
+constexpr uint32_t kWideWidths[] = {1021, 2049, 4099};
+
 /// Collects the items of a weight segment at multiples of 64 bytes.
 class Weights {
 public:
@@ -98,8 +105,9 @@ private:
 };
 
 uint32_t bits(float value);
-uint16_t toHalf(float value);   // round to nearest even
-uint16_t toBfloat(float value); // truncates: exact for tests that read it back
+uint16_t toHalf(float value);       // round to nearest even
+uint16_t toBfloat(float value);     // truncates: exact for tests that read it back
+float roundedToBfloat(float value); // to nearest even
 float fromHalf(uint16_t value);
 float fromBfloat(uint16_t value);
 

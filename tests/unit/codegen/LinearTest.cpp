@@ -73,7 +73,16 @@ struct Layer {
     return std::vector<float>(step.frame.logits, step.frame.logits + size_t(count) * outs);
   }
 
-  void expectClose(const std::vector<float> &got) const {
+  /// Whether the layer rounds its inputs to bfloat16 on a target.
+  bool rounds(const std::string &target) const {
+    return format == "bf16" && roundsToBfloat(target);
+  }
+
+  void expectClose(const std::vector<float> &got, const std::string &target) const {
+    std::vector<float> taken = input;
+    if (rounds(target))
+      for (float &x : taken)
+        x = roundedToBfloat(x);
     for (uint32_t r = 0; r < rows; ++r)
       for (uint32_t n = 0; n < outs; ++n) {
         double want = 0, scale = 0;
@@ -82,15 +91,15 @@ struct Layer {
           scale += std::fabs(term);
         };
         for (uint32_t c = 0; c < ins; ++c)
-          addTerm(double(weight[size_t(n) * ins + c]) * input[size_t(r) * ins + c]);
+          addTerm(double(weight[size_t(n) * ins + c]) * taken[size_t(r) * ins + c]);
         if (withBias)
           addTerm(bias[n]);
         if (withResidual)
           addTerm(residual[size_t(r) * outs + n]);
         double bound = (ins + 3) * 0x1p-24 * scale;
         ASSERT_NEAR(got[size_t(r) * outs + n], want, bound)
-            << format << " ins " << ins << " outs " << outs << " rows " << rows << " at row " << r
-            << " output " << n;
+            << target << " " << format << " ins " << ins << " outs " << outs << " rows " << rows
+            << " at row " << r << " output " << n;
       }
   }
 };
@@ -111,26 +120,43 @@ TEST_P(Linear, EqualsTheReference) {
         uint32_t rows = variant % 3 ? 1 + random.below(20) : 1;
         Layer layer(GetParam(), ins, outs, rows, random, variant % 8);
         for (Flush flush : {Flush::End, Flush::Begin})
-          layer.expectClose(layer.run(target, flush, {}, 0, rows));
+          layer.expectClose(layer.run(target, flush, {}, 0, rows), target);
         if (HasFatalFailure())
           return;
         ++variant;
       }
 }
 
+// So is every larger one, of inputs and of outputs, with one row, a few, and more than a tile.
+TEST_P(Linear, EqualsTheReferenceAtLargeWidths) {
+  Random random(4);
+  unsigned variant = 0;
+  for (uint32_t width : kWideWidths)
+    for (auto [ins, outs] : {std::pair(width, 37u), std::pair(37u, width)})
+      for (uint32_t rows : {1u, 3u, 14u}) {
+        Layer layer(GetParam(), ins, outs, rows, random, variant++ % 8);
+        for (const std::string &target : runnableTargets())
+          for (Flush flush : {Flush::End, Flush::Begin})
+            layer.expectClose(layer.run(target, flush, {}, 0, rows), target);
+        if (HasFatalFailure())
+          return;
+      }
+}
+
 // A row's bits are the same alone and among M others, for every M up to 20, with the items cut
-// anywhere, and on every target.
+// anywhere, and on every target; but where a target rounds to bfloat16, on that one alone.
 TEST_P(Linear, RowBitsDoNotDependOnCompany) {
   Random random(2);
   for (uint32_t rows = 1; rows <= 20; ++rows) {
     uint32_t ins = 1 + random.below(150), outs = 1 + random.below(400);
     Layer layer(GetParam(), ins, outs, rows, random, random.below(8));
-    std::vector<float> whole = layer.run("x86-64-v3", Flush::End, {}, 0, rows);
+    std::vector<float> whole;
     auto same = [&](const std::vector<float> &part, uint32_t first, const std::string &how) {
       for (size_t i = 0; i < part.size(); ++i)
         ASSERT_EQ(bits(part[i]), bits(whole[size_t(first) * outs + i])) << how << " at " << i;
     };
     for (const std::string &target : runnableTargets()) {
+      whole = layer.run(layer.rounds(target) ? target : "x86-64-v3", Flush::End, {}, 0, rows);
       same(layer.run(target, Flush::End, {}, 0, rows), 0, target);
       for (uint32_t r = 0; r < rows; ++r)
         same(layer.run(target, Flush::End, {}, r, 1), r, target + ", one row");
@@ -143,6 +169,50 @@ TEST_P(Linear, RowBitsDoNotDependOnCompany) {
         return;
     }
   }
+}
+
+// Where inputs are rounded to bfloat16 they are rounded to nearest even, for one row as for many:
+// with the identity for weights each output is its input, rounded, ties and both signs included.
+TEST(LinearBfloat, RoundsInputsToNearestEven) {
+  constexpr uint32_t width = 67;
+  Random random(5);
+  for (uint32_t rows : {1u, 2u, 5u, 13u}) {
+    Layer layer("bf16", width, width, rows, random, 0);
+    std::vector<uint16_t> identity(width * width);
+    for (uint32_t i = 0; i < width; ++i)
+      identity[i * width + i] = toBfloat(1);
+    layer.segment = Weights();
+    layer.weightWord = layer.segment.add(toPanels(identity, width, width));
+    for (uint32_t i = 0; i < layer.input.size(); i += 2) { // halfway between two neighbours
+      float exact = fromBfloat(toBfloat(layer.input[i]));
+      layer.input[i] = (exact + fromBfloat(toBfloat(exact) + 1)) / 2;
+    }
+    for (const std::string &target : runnableTargets()) {
+      std::vector<float> got = layer.run(target, Flush::End, {}, 0, rows);
+      for (uint32_t i = 0; i < got.size(); ++i) {
+        float want = layer.rounds(target) ? roundedToBfloat(layer.input[i]) : layer.input[i];
+        ASSERT_EQ(got[i], want) << target << " rows " << rows << " at " << i;
+      }
+    }
+  }
+}
+
+// NaN and infinities in an input show in every output that they enter, and in no other row.
+TEST_P(Linear, ShowsWhatIsNoNumber) {
+  constexpr uint32_t ins = 70, outs = 45, rows = 14;
+  Random random(6);
+  for (float odd : {NAN, -NAN, INFINITY, -INFINITY})
+    for (uint32_t column : {0u, 1u, 33u, 69u}) {
+      Layer layer(GetParam(), ins, outs, rows, random, 0);
+      layer.input[5 * ins + column] = odd;
+      for (const std::string &target : runnableTargets()) {
+        std::vector<float> got = layer.run(target, Flush::End, {}, 0, rows);
+        for (uint32_t i = 0; i < got.size(); ++i)
+          ASSERT_EQ(std::isfinite(got[i]), i / outs != 5) << target << " output " << i;
+        for (float x : layer.run(target, Flush::End, {}, 5, 1))
+          ASSERT_FALSE(std::isfinite(x)) << target;
+      }
+    }
 }
 
 INSTANTIATE_TEST_SUITE_P(Formats, Linear, testing::Values("f32", "f16", "bf16"),

@@ -118,6 +118,22 @@ TEST_P(QuantizedLinear, EqualsTheReference) {
       }
 }
 
+// So is every larger one, of inputs and of outputs, with one row, a few, and more than a tile.
+TEST_P(QuantizedLinear, EqualsTheReferenceAtLargeWidths) {
+  Random random(18);
+  unsigned variant = 0;
+  for (uint32_t width : kWideWidths)
+    for (auto [ins, outs] : {std::pair(width, 37u), std::pair(37u, width)})
+      for (uint32_t rows : {1u, 3u, 8u}) {
+        Layer layer(GetParam(), ins, outs, rows, random, variant++ % 8);
+        for (const std::string &target : runnableTargets())
+          for (Flush flush : {Flush::End, Flush::Begin})
+            layer.expectEqual(layer.run(target, flush, {}, 0, rows), target);
+        if (HasFatalFailure())
+          return;
+      }
+}
+
 // A row's bits are the same alone and among M others, for every M up to 20, with the items cut
 // anywhere, and on every target.
 TEST_P(QuantizedLinear, RowBitsDoNotDependOnCompany) {

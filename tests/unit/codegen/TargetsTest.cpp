@@ -21,9 +21,11 @@ TEST(Targets, RiseInAnyOrder) {
   EXPECT_EQ(resolved("x86-64-v3,x86-64-v4"), "x86-64-v3 x86-64-v4");
   EXPECT_EQ(resolved("x86-64-v4-vnni,x86-64-v3-vnni,x86-64-v4"),
             "x86-64-v3-vnni x86-64-v4 x86-64-v4-vnni");
+  EXPECT_EQ(resolved("x86-64-v4-bf16,x86-64-v3"), "x86-64-v3 x86-64-v4-bf16");
 }
 
-// all-x86 is every level, which is what naming each comes to.
+// all-x86 is every level that gives the same bits, which is what naming each comes to; the one with
+// dot products in bfloat16 is taken only by its name.
 TEST(Targets, All) {
   EXPECT_EQ(resolved("all-x86"), "x86-64-v3 x86-64-v3-vnni x86-64-v4 x86-64-v4-vnni");
 }
@@ -35,6 +37,7 @@ TEST(Targets, Errors) {
             "out");
   EXPECT_EQ(
       resolved("x86-64-v3,pentium").find("error: target \"pentium\" is not known; known are "), 0u);
+  EXPECT_EQ(resolved("native").find("bf16"), std::string::npos);
   for (const char *list : {"", ",", "x86-64-v3,", ",x86-64-v3", "x86-64-v3,,x86-64-v4"})
     EXPECT_EQ(resolved(list).find("error: a target's name is empty in \""), 0u) << list;
   EXPECT_EQ(resolved("x86-64-v3,all-x86").find("error: target \"all-x86\" stands for all levels"),
