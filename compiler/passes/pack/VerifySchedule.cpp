@@ -15,7 +15,7 @@ namespace {
 std::string describe(const Access &access) {
   const char *space = access.space == Access::Space::Arena   ? "the arena"
                       : access.space == Access::Space::Cache ? "the cache"
-                      : access.space == Access::Space::Ring  ? "the rings"
+                      : access.space == Access::Space::Ring  ? "the ring"
                                                              : "the logits";
   return llvm::formatv("bytes {0} to {1} of {2}", access.begin, access.end, space);
 }

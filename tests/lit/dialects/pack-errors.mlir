@@ -29,6 +29,26 @@ pack.step @model attributes {kv = -1 : i64} {
 
 // -----
 
+// Of rings all is said or nothing.
+// expected-error @+1 {{needs all of ring, ringPositions and largestStep, or none}}
+pack.step @model attributes {ring = 64 : i64, ringPositions = 128 : i64} {
+  %ew = pack.constant "e" [0] : !pack.weight<1 by 1 by f32, rows>
+  %end = pack.embed token of %ew offset 0 : !pack.weight<1 by 1 by f32, rows> -> !pack.buffer<1, logits>
+  pack.return %end : !pack.buffer<1, logits>
+}
+
+// -----
+
+// A ring has room for a step.
+// expected-error @+1 {{has rings of 64 bytes per position and 128 positions for steps of 129 rows}}
+pack.step @model attributes {largestStep = 129 : i64, ring = 64 : i64, ringPositions = 128 : i64} {
+  %ew = pack.constant "e" [0] : !pack.weight<1 by 1 by f32, rows>
+  %end = pack.embed token of %ew offset 0 : !pack.weight<1 by 1 by f32, rows> -> !pack.buffer<1, logits>
+  pack.return %end : !pack.buffer<1, logits>
+}
+
+// -----
+
 // The logits are rows of the logits set.
 pack.step @model {
   %xt = pack.constant "t" [0, 0, 0, 0] : !pack.weight<1 by 4 by f32, rows>

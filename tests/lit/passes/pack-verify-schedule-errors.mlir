@@ -87,3 +87,18 @@ pack.step @model attributes {arena = 128 : i64, kv = 0 : i64} {
   %l = pack.linear %z, %w : !pack.buffer<16, logits>, !pack.weight<16 by 16 by f32, panels> -> !pack.buffer<16, logits>
   pack.return %l : !pack.buffer<16, logits>
 }
+
+// -----
+
+lm.tensor private @m : tensor<16x16xf32>
+// Rings are apart from caches, with a size of their own: 16 floats of a key and of a value.
+pack.step @model attributes {arena = 64 : i64, kv = 128 : i64, largestStep = 64 : i64, ring = 64 : i64, ringPositions = 128 : i64} {
+  %m = lm.weight @m : tensor<16x16xf32>
+  %w = pack.weight "w" %m {offset = 0 : i64} : tensor<16x16xf32> -> !pack.weight<16 by 16 by f32, panels>
+  %x = pack.embed token of %w offset 0 {place = 0 : i64} : !pack.weight<16 by 16 by f32, panels> -> !pack.buffer<16, all>
+  %c = pack.kv_write %x, %x {place = 0 : i64} : !pack.buffer<16, all>, !pack.buffer<16, all> -> !pack.cache<1 by 16 by f32>
+  // expected-error @+1 {{writes bytes 0 to 128 of the ring, which has 64}}
+  %r = pack.kv_write %x, %x {place = 0 : i64, ring} : !pack.buffer<16, all>, !pack.buffer<16, all> -> !pack.cache<1 by 16 by f32>
+  %l = pack.embed token of %w offset 0 : !pack.weight<16 by 16 by f32, panels> -> !pack.buffer<16, logits>
+  pack.return %l : !pack.buffer<16, logits>
+}

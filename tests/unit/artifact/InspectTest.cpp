@@ -55,7 +55,8 @@ TEST_F(Inspect, Json) {
        "neurons": {"before": 11, "kept": 1, "ranges": [[4, 4]]}}],
     "entry_points": [{"level": 0, "rank": 0, "target": "x86-64-v3", "features": ["avx2", "fma"],
       "code_bytes": 100, "kernels": ["linear_f16", "add"], "stages": 2,
-      "arena_bytes_per_row": 128, "kv_format": null, "kv_bytes_per_position": 192, "kv_bytes_at_context": 21504,
+      "arena_bytes_per_row": 128, "kv_format": null, "kv_bytes_per_position": 192, "kv_ring": null,
+      "kv_bytes_at_context": 21504,
       "plan": null}],
     "provenance": {"compiler": "coppice 0.1.0", "source":
       "abababababababababababababababababababababababababababababababab"}
