@@ -160,8 +160,11 @@ void GraphBuilder::passOver(llvm::ArrayRef<llvm::StringRef> endings) {
 /// The extent along `axis` of the tensor that else has this shape.
 Dim GraphBuilder::extent(llvm::StringRef name, unsigned axis, llvm::ArrayRef<Dim> shape) {
   const TensorInfo *tensor = checkpoint ? checkpoint->find(name) : nullptr;
-  if (!tensor)
-    return shape[axis]; // declare() finds fault with a tensor that is missing
+  if (!tensor) {
+    if (checkpoint)
+      checkTensor(name, shape); // says that it is missing
+    return shape[axis];
+  }
   bool agrees = tensor->shape.size() == shape.size() && tensor->shape[axis] > 0;
   for (unsigned other = 0; agrees && other < shape.size(); ++other)
     agrees = other == axis || tensor->shape[other] == shape[other].size;

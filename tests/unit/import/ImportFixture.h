@@ -6,6 +6,7 @@
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/Parser/Parser.h"
 #include <gtest/gtest.h>
+#include <map>
 
 namespace coppice::test {
 
@@ -19,6 +20,14 @@ protected:
     return importModel(directory, checkpoint->get(), context);
   }
   std::string errorOf() { return messageOf(import()); }
+
+  /// Shapes by tensor name, an empty one for a tensor that is left out.
+  using Changes = std::map<std::string, std::vector<int64_t>>;
+  /// Writes config.json and every tensor that a checkpoint of its shape holds, in F32, but for
+  /// `changes`, which may name others too.
+  void writeModel(llvm::StringRef config, const Changes &changes = {});
+  /// The imported function, or what is wrong with the model.
+  std::string function();
   std::string print(mlir::ModuleOp module) {
     std::string text;
     llvm::raw_string_ostream(text) << module;

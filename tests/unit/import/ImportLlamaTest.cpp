@@ -130,16 +130,6 @@ TEST_F(Import, LlamaBiases) {
                "tensor \"model.layers.0.mlp.down_proj.bias\" has no place in the llama model");
 }
 
-// head_dim may be given apart from hidden_size / heads.
-TEST_F(Import, LlamaGivenHeadDim) {
-  folder.write("config.json", std::string(llamaConfig) + ", \"head_dim\": 4}");
-  writeWeights(llamaWeights());
-  EXPECT_HOLDS(errorOf(),
-               "tensor \"model.layers.0.self_attn.q_proj.weight\" has shape [8, 8], and ");
-  EXPECT_HOLDS(errorOf(),
-               "config.json makes it [16, 8] (num_attention_heads * head_dim, hidden_size)");
-}
-
 // Checkpoints saved without the outer class have no "model." in front.
 TEST_F(Import, LlamaWithoutPrefix) {
   folder.write("config.json", std::string(llamaConfig) + ", \"tie_word_embeddings\": true}");

@@ -37,17 +37,52 @@ TEST_F(Import, EndTokens) {
   EXPECT_HOLDS(errorOf(), "generation_config.json: an object is wanted");
 }
 
-// A model_type that is not known, or none, names those that are.
+// A model_type that is not known, or none, names those that are; one that is near to one of them
+// says which, or what its owner can do.
 TEST_F(Import, RefusesOtherModelTypes) {
   writeWeights(llamaWeights());
-  folder.write("config.json", R"({"model_type": "mamba"})");
-  EXPECT_HOLDS(errorOf(),
-               "\"model_type\" is \"mamba\", which is not supported; supported are: llama, opt");
+  auto with = [&](llvm::StringRef name) {
+    folder.write("config.json", ("{\"model_type\": \"" + name + "\"}").str());
+    return errorOf();
+  };
+  std::string known = "; supported are: " + llvm::join(supportedModelTypes(), ", ");
+  EXPECT_HOLDS(known, ": falcon, gemma, ");
+  EXPECT_HOLDS(with("mamba"), "\"model_type\" is \"mamba\", which is not supported" + known);
+  EXPECT_TRUE(llvm::StringRef(with("bloom")).ends_with(known)) << with("bloom");
+  const std::pair<const char *, const char *> near[] = {
+      {"lama", "; did you mean \"llama\"?"},
+      {"LLaMA", "; did you mean \"llama\"?"},
+      {"llama3", "; did you mean \"llama\"?"},
+      {"gpt-neox", "; did you mean \"gpt_neox\"?"},
+      {"gptneox", "; did you mean \"gpt_neox\"?"},
+      {"mixtrl", "; did you mean \"mixtral\"?"},
+      {"starcoder", "; did you mean \"starcoder2\"?"},
+      {"qwen", "; it is Qwen 1; Qwen 1.5, 2 and 2.5 are \"qwen2\""},
+      {"llama4", "; it is of text and pictures, and of experts; Llama 1 to 3 are \"llama\""},
+      {"gemma3", "; it is of text and pictures; its text part alone is read"},
+      {"refinedweb", "; it is the form before conversion"}};
+  for (auto [name, message] : near)
+    EXPECT_HOLDS(with(name), message);
   folder.write("config.json", "{}");
-  EXPECT_HOLDS(errorOf(), "\"model_type\" is missing; supported are: llama, opt");
+  EXPECT_HOLDS(errorOf(), "\"model_type\" is missing" + known);
   folder.write("config.json", R"({"model_type": null})");
   EXPECT_HOLDS(errorOf(),
                "\"model_type\" is null, which is no value, and one is needed; supported");
+}
+
+// A token that the library assumes is none of a vocabulary that is too small for it.
+TEST_F(Import, DefaultTokensAreOfTheVocabulary) {
+  writeModel(R"({"model_type": "gpt2", "vocab_size": 50256, "n_embd": 4, "n_head": 2,
+                 "n_layer": 1})");
+  auto model = import();
+  ASSERT_TRUE(bool(model)) << llvm::toString(model.takeError());
+  EXPECT_TRUE(model->stopTokens.empty() && !model->bos);
+  writeModel(R"({"model_type": "gpt2", "vocab_size": 50257, "n_embd": 4, "n_head": 2,
+                 "n_layer": 1})");
+  model = import();
+  ASSERT_TRUE(bool(model)) << llvm::toString(model.takeError());
+  EXPECT_EQ(model->stopTokens, (std::vector<int32_t>{50256}));
+  EXPECT_EQ(model->bos, 50256);
 }
 
 // config.json itself: missing, no object, broken, with a field that changes the model.

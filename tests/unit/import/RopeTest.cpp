@@ -50,18 +50,77 @@ TEST(Rope, Llama3Frequencies) {
                 0x1.30c94ep-23f, 0x1.94836p-24f}));
 }
 
-RopeParameters read(llvm::StringRef text, std::string &error) {
+/// What readRope makes of the text of a config with max_position_embeddings `context`.
+RopeParameters read(llvm::StringRef text, std::string &error, int64_t context = 2048,
+                    const RopeDefaults &defaults = {}) {
   llvm::json::Value value = llvm::cantFail(parseJson(text, "config.json"));
   ConfigReader reader(*value.getAsObject(), "config.json");
-  RopeParameters rope = readRope(reader, 2048);
+  RopeParameters rope = readRope(reader, context, defaults);
   error = test::messageOf(reader.finish());
   return rope;
 }
 
-std::string errorOf(llvm::StringRef text) {
+std::string errorOf(llvm::StringRef text, const RopeDefaults &defaults = {}) {
   std::string error;
-  read(text, error);
+  read(text, error, 2048, defaults);
   return error;
+}
+
+// YaRN, as transformers 4.53.3 computes it (_compute_yarn_parameters): with the length that the
+// model was trained on, with ramp and magnitudes given, and with the magnitude itself.
+TEST(Rope, YarnFrequencies) {
+  std::string error;
+  RopeParameters qwen = read(R"({"rope_theta": 1000000.0, "rope_scaling": {"rope_type": "yarn",
+      "factor": 4.0, "original_max_position_embeddings": 32768}})",
+                             error, 131072);
+  EXPECT_EQ(error, "");
+  EXPECT_EQ(
+      inverseFrequencies(qwen, 32),
+      (std::vector<float>{0x1p+0f, 0x1.afd136p-2f, 0x1.6c310ep-3f, 0x1.33281ap-4f, 0x1.030dc6p-5f,
+                          0x1.b4f7e4p-7f, 0x1.39417p-8f, 0x1.b32624p-10f, 0x1.205bcp-11f,
+                          0x1.61beap-13f, 0x1.74eea6p-15f, 0x1.3a8748p-16f, 0x1.094564p-17f,
+                          0x1.bf749ep-19f, 0x1.796182p-20f, 0x1.3e47c8p-21f}));
+  EXPECT_DOUBLE_EQ(qwen.magnitude, 1.138629436111989);
+  RopeParameters given = read(R"({"rope_scaling": {"type": "yarn", "factor": 8.0, "beta_fast": 16,
+      "beta_slow": 2, "mscale": 1.0, "mscale_all_dim": 0.5}})",
+                              error, 512);
+  EXPECT_EQ(error, "");
+  EXPECT_EQ(inverseFrequencies(given, 16),
+            (std::vector<float>{0x1p+0f, 0x1.43d136p-2f, 0x1.222222p-4f, 0x1.afc1ap-7f,
+                                0x1.47ae14p-10f, 0x1.9e7c7p-12f, 0x1.0624dep-13f, 0x1.4b96cp-15f}));
+  EXPECT_DOUBLE_EQ(given.magnitude, 1.094179988101349);
+  RopeParameters magnified = read(R"({"rope_scaling": {"type": "yarn", "factor": 2.0,
+      "attention_factor": 1.25}})",
+                                  error, 64);
+  EXPECT_EQ(inverseFrequencies(magnified, 4), (std::vector<float>{0x1p+0f, 0x1.47ae14p-8f}));
+  EXPECT_EQ(magnified.magnitude, 1.25);
+}
+
+// LongRoPE, as transformers 4.53.3 computes it (_compute_longrope_parameters), up to the trained
+// length and beyond. The first files of Phi-3 call it "su", and some "yarn".
+TEST(Rope, LongRopeFrequencies) {
+  RopeDefaults phi3;
+  phi3.headDim = 16;
+  phi3.partial = 1;
+  phi3.originalContext = 4096;
+  for (std::string kind : {"longrope", "su", "yarn"}) {
+    std::string error;
+    RopeParameters rope =
+        read("{\"original_max_position_embeddings\": 4096, \"rope_scaling\": {\"type\": \"" + kind +
+                 R"(", "short_factor": [1.0, 1.1, 1.25, 1.5, 1.9, 2.3, 2.5, 3.0],
+                   "long_factor": [1.08, 1.2, 4.3, 9.7, 21.3, 40.1, 60.5, 64.25]}})",
+             error, 131072, phi3);
+    EXPECT_EQ(error, "");
+    EXPECT_EQ(
+        inverseFrequencies(rope, 16, 4096),
+        (std::vector<float>{0x1p+0f, 0x1.266118p-2f, 0x1.47ae14p-4f, 0x1.5967bp-6f, 0x1.58ed24p-8f,
+                            0x1.686c36p-10f, 0x1.a36e2ep-12f, 0x1.ba1e54p-14f}));
+    EXPECT_EQ(
+        inverseFrequencies(rope, 16, 4097),
+        (std::vector<float>{0x1.da12f6p-1f, 0x1.0dd902p-2f, 0x1.7d05f4p-6f, 0x1.ab4e22p-9f,
+                            0x1.ec4a0ap-12f, 0x1.4ac31p-14f, 0x1.154f32p-16f, 0x1.4a4c74p-18f}));
+    EXPECT_DOUBLE_EQ(rotation(rope, 16, 4096).magnitude, 1.1902380714238083);
+  }
 }
 
 // Both spellings of the kind, and both places: beside rope_theta and around it.
@@ -85,14 +144,62 @@ TEST(Rope, ReadsEverySpelling) {
   EXPECT_TRUE(llama3.kind == Kind::Llama3 && llama3.factor == 8 && llama3.originalContext == 8192);
 }
 
-// Kinds that are not supported are refused by name.
+// Kinds that are not supported are refused by name, with those that are.
 TEST(Rope, RefusesOtherKinds) {
-  for (const char *kind : {"dynamic", "yarn", "longrope"})
-    EXPECT_HOLDS(
-        errorOf("{\"rope_scaling\": {\"type\": \"" + std::string(kind) + "\", \"factor\": 2.0}}"),
-        "\"rope_scaling.type\" is \"" + std::string(kind) + "\", which is not supported");
-  EXPECT_HOLDS(errorOf(R"({"rope_scaling": {"rope_type": "yarn", "type": "yarn"}})"),
-               "\"rope_scaling.rope_type\" is \"yarn\"");
+  EXPECT_HOLDS(errorOf(R"({"rope_scaling": {"type": "dynamic", "factor": 2.0}})"),
+               "\"rope_scaling.type\" is \"dynamic\", which is not supported; supported are: "
+               "default, linear, llama3, yarn, longrope, su");
+  EXPECT_HOLDS(errorOf(R"({"rope_scaling": {"rope_type": "ntk", "type": "ntk"}})"),
+               "\"rope_scaling.rope_type\" is \"ntk\"");
+  // Factors for heads whose width is not known fit nothing.
+  EXPECT_HOLDS(errorOf(R"({"rope_scaling": {"type": "longrope", "short_factor": [1],
+                           "long_factor": [1]}})"),
+               "is of a kind that is not supported for this model_type");
+}
+
+// What yarn and longrope say twice must agree, and what they leave out has no default.
+TEST(Rope, RefusesContradictions) {
+  EXPECT_HOLDS(errorOf(R"({"rope_scaling": {"type": "yarn", "factor": 4.0,
+                           "original_max_position_embeddings": 1024}})"),
+               "\"rope_scaling.factor\" is 4, which is not max_position_embeddings / original");
+  EXPECT_HOLDS(errorOf(R"({"rope_scaling": {"type": "yarn"}})"),
+               "\"rope_scaling.factor\" is missing");
+  EXPECT_HOLDS(errorOf(R"({"rope_scaling": {"type": "yarn", "factor": 2, "truncate": false}})"),
+               "\"rope_scaling.truncate\" is false, which is not supported");
+  EXPECT_HOLDS(errorOf(R"({"rope_theta": 1, "rope_scaling": {"type": "yarn", "factor": 2}})"),
+               "\"rope_theta\" is 1, which is not above 1");
+  EXPECT_HOLDS(errorOf(R"({"rope_scaling": {"type": "longrope", "factor": 2}})"),
+               "\"rope_scaling.short_factor\" is missing");
+  EXPECT_HOLDS(errorOf(R"({"rope_scaling": {"type": "longrope", "short_factor": [1],
+                           "long_factor": 1}})"),
+               "\"rope_scaling.long_factor\" is 1, which is not a list of numbers");
+  EXPECT_HOLDS(errorOf(R"({"original_max_position_embeddings": 512, "rope_scaling":
+                           {"type": "longrope", "short_factor": [1], "long_factor": [1],
+                            "original_max_position_embeddings": 1024}})"),
+               "disagrees with the field of that name outside of it");
+  EXPECT_HOLDS(errorOf(R"({"original_max_position_embeddings": 512, "rope_scaling":
+                           {"type": "longrope", "short_factor": [1], "long_factor": [1],
+                            "factor": 3}})"),
+               "\"rope_scaling.factor\" is 3, which is not max_position_embeddings / original");
+}
+
+// Some families turn a part of each head, which must be even; the others refuse the field.
+TEST(Rope, PartialRotation) {
+  RopeDefaults defaults;
+  defaults.headDim = 10;
+  defaults.partial = 0.5;
+  EXPECT_HOLDS(errorOf("{}", defaults), "heads 10 wide, of which 5 turn");
+  EXPECT_EQ(errorOf(R"({"partial_rotary_factor": 0.4})", defaults), "");
+  EXPECT_EQ(errorOf(R"({"rope_parameters": {"partial_rotary_factor": 0.4}})", defaults), "");
+  EXPECT_HOLDS(errorOf(R"({"partial_rotary_factor": 0.4,
+                           "rope_parameters": {"partial_rotary_factor": 0.8}})",
+                       defaults),
+               "disagrees with partial_rotary_factor outside of it");
+  EXPECT_HOLDS(errorOf(R"({"partial_rotary_factor": 1.5})", defaults), "not a number from 0 to 1");
+  EXPECT_HOLDS(errorOf(R"({"partial_rotary_factor": 0.4})"), "\"partial_rotary_factor\" is 0.4");
+  RopeParameters rope;
+  rope.partial = 0.4;
+  EXPECT_EQ(rotation(rope, 10, 1).inverseFrequencies, (std::vector<float>{1.0f, 0.01f}));
 }
 
 // Fields that are missing, senseless, contradictory or not known inside.
