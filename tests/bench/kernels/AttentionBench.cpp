@@ -55,7 +55,7 @@ struct Bench {
   }
   void place(unsigned copy, uint32_t first) {
     for (uint32_t r = 0; r < rows; ++r)
-      entries[r] = {caches + copy * bytes, positions, 0, int32_t(first + r)};
+      entries[r] = {caches + copy * bytes, positions, 0, int32_t(first + r), nullptr, 0};
   }
   double runKernel(unsigned copy) {
     place(copy, positions - rows);

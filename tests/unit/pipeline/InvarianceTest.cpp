@@ -135,7 +135,9 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"llama-gqa", "plan-a", kInt8, "f32"}, Case{"llama-gqa", "", kInt8, "bf16"},
         Case{"opt-post", "plan-b", kInt8Opt, "i8"}, Case{"opt-pre", "plan-a", kInt4, "f32"},
         Case{"llama-rope3", "", kInt4, "bf16"}, Case{"llama-gqa", "plan-b", kInt4, "i8"},
-        Case{"opt-icl", "pruned", kInt8Opt, "bf16"}, Case{"opt-icl", "pruned", kInt4, "i8"}),
+        Case{"opt-icl", "pruned", kInt8Opt, "bf16"}, Case{"opt-icl", "pruned", kInt4, "i8"},
+        Case{"gemma2-caps", "plan-a", "stored", "f32"}, Case{"gemma3-local", "", kInt4, "bf16"},
+        Case{"mistral-window", "plan-b", kInt8, "i8"}),
     [](const testing::TestParamInfo<Case> &info) {
       std::string name = std::string(info.param.model) + "_" + info.param.plan + "_" +
                          llvm::StringRef(info.param.weights).split(',').first.str() + "_kv_" +
