@@ -106,13 +106,14 @@ static llvm::Expected<KeptSet> keptSet(const artifact::IndexSet &set) {
 static llvm::Error gather(Contents &contents) {
   uint64_t numbers = 0;
   for (const artifact::Layer *layer : *contents.metadata->model()->layers()) {
-    for (const artifact::IndexSet *set : {layer->heads(), layer->kv_heads(), layer->neurons()})
-      numbers += set->before();
+    for (const artifact::IndexSet *set :
+         {layer->heads(), layer->kv_heads(), layer->neurons(), layer->experts()})
+      numbers += set ? set->before() : 0;
     if (numbers > kMaxNumbers)
       return llvm::createStringError(llvm::inconvertibleErrorCode(),
                                      "the artifact's layers have more than " +
                                          llvm::Twine(kMaxNumbers) +
-                                         " heads and neurons; compile it again");
+                                         " heads, neurons and experts; compile it again");
     auto heads = keptSet(*layer->heads());
     if (!heads)
       return heads.takeError();
@@ -122,8 +123,12 @@ static llvm::Error gather(Contents &contents) {
     auto neurons = keptSet(*layer->neurons());
     if (!neurons)
       return neurons.takeError();
+    auto experts = layer->experts() ? keptSet(*layer->experts()) : KeptSet();
+    if (!experts)
+      return experts.takeError();
     contents.layers.push_back({layer->attention(), layer->ffn(), layer->head_dim(),
-                               std::move(*heads), std::move(*kvHeads), std::move(*neurons)});
+                               std::move(*heads), std::move(*kvHeads), std::move(*neurons),
+                               std::move(*experts)});
   }
   const artifact::EntryPoint &entry = *contents.metadata->entry_points()->Get(0);
   runtime::StageReader stages(entry);
@@ -146,7 +151,8 @@ static llvm::Error gather(Contents &contents) {
     ++role.count;
     role.bytes += weight.bytes;
     if (weight.format != artifact::WeightFormat::U32)
-      role.elements += uint64_t(weight.rows) * weight.cols; // at most two a byte of the file
+      // At most two a byte of the file.
+      role.elements += uint64_t(weight.rows) * weight.cols * weight.experts;
     contents.weightBytes += weight.bytes;
   }
   for (const RoleBytes &role : contents.roles)

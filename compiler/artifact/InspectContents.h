@@ -35,11 +35,13 @@ struct LayerShape {
   bool attention, ffn; // whether the block is there
   uint32_t headDim;
   KeptSet heads, kvHeads, neurons;
+  KeptSet experts;   // before: 0 where the FFN has none
   bool ring = false; // its keys and values are kept in a ring
 
   bool operator==(const LayerShape &other) const {
     return attention == other.attention && ffn == other.ffn && headDim == other.headDim &&
-           heads == other.heads && kvHeads == other.kvHeads && neurons == other.neurons;
+           heads == other.heads && kvHeads == other.kvHeads && neurons == other.neurons &&
+           experts == other.experts;
   }
   /// Query heads that share a KV head; 0 if the checkpoint's heads are not grouped evenly.
   uint32_t headsPerKvHead() const;

@@ -25,6 +25,7 @@ struct Page {
   void write(llvm::StringRef title);
   void summary();
   void headMap();
+  void expertMap();
   void neuronStrips();
   void bytesByPart();
   void memory(const artifact::EntryPoint &entry);
@@ -118,7 +119,12 @@ void Page::summary() {
   tile("parameters left", "parameters", model.parameters(),
        bar(model.parameters(), model.parameters_before()) +
            "<p>of <span id=\"parameters-before\">" + grouped(model.parameters_before()) +
-           "</span> (" + percent(model.parameters(), model.parameters_before()) + ")</p>");
+           "</span> (" + percent(model.parameters(), model.parameters_before()) + ")" +
+           (model.active_parameters() == model.parameters()
+                ? ""
+                : ", <span id=\"active-parameters\">" + grouped(model.active_parameters()) +
+                      "</span> active for each token") +
+           "</p>");
   tile("bytes of the file", "file-bytes", contents.prefix.file_bytes,
        "<p>weights: " + percent(contents.weightBytes, contents.prefix.file_bytes) + " of the file" +
            (contents.weightElements
@@ -226,6 +232,44 @@ void Page::headMap() {
   out << "</svg></div>\n</section>\n";
 }
 
+void Page::expertMap() {
+  if (!draws(&LayerShape::experts))
+    return;
+  uint32_t most = 1;
+  for (const LayerShape &layer : contents.layers)
+    most = std::max(most, std::min(layer.experts.before, kCells));
+  uint32_t cell = std::min<uint32_t>(24, std::max<uint32_t>(1, kCells / most));
+  uint32_t height = std::max<uint32_t>(8, std::min<uint32_t>(24, cell)), gap = cell > 4 ? 2 : 0;
+  uint32_t labels = 44, width = labels + most * cell + 150, pitch = height + 2;
+  out << "<section>\n<h2>Experts</h2>\n<p class=\"legend\"><b class=\"kept\"></b> kept "
+         "<b class=\"cut\"></b> cut &middot; a row is a layer; each token is sent to "
+      << contents.metadata->entry_points()->Get(0)->picks()
+      << " of those that are kept</p>\n<div class=\"scroll\"><svg id=\"experts\" width=\"" << width
+      << "\" height=\"" << 8 + contents.layers.size() * pitch
+      << "\" role=\"img\" aria-label=\"experts kept and cut, by layer\">\n";
+  for (size_t i = 0; i < contents.layers.size(); ++i) {
+    const LayerShape &layer = contents.layers[i];
+    uint64_t top = 8 + uint64_t(i) * pitch, middle = top + height / 2;
+    out << "<g id=\"experts-" << i << "\"><text class=\"layer\" x=\"36\" y=\"" << middle << "\">"
+        << i << "</text>";
+    uint32_t cells = std::min(layer.experts.before, kCells);
+    std::vector<uint8_t> shares = layer.experts.shares(cells, 1);
+    for (uint32_t c = 0; c < cells; ++c)
+      out << "<rect x=\"" << labels + c * cell << "\" y=\"" << top << "\" width=\"" << cell - gap
+          << "\" height=\"" << height << "\" class=\"" << (layer.ffn && shares[c] ? "kept" : "cut")
+          << "\"/>";
+    out << "<text x=\"" << labels + most * cell + 10 << "\" y=\"" << middle << "\">";
+    if (!layer.experts.before)
+      out << "no experts";
+    else if (layer.ffn)
+      out << grouped(layer.experts.count) << " of " << grouped(layer.experts.before);
+    else
+      out << "block cut";
+    out << "</text></g>\n";
+  }
+  out << "</svg></div>\n</section>\n";
+}
+
 void Page::neuronStrips() {
   if (!draws(&LayerShape::neurons))
     return;
@@ -287,7 +331,9 @@ void Page::neuronStrips() {
     out << "<rect class=\"share\" x=\"" << labels << "\" y=\"" << top + strip + 1 << "\" width=\""
         << llvm::format("%.2f", share) << "\" height=\"" << (many ? 2 : 4) << "\"/><text x=\""
         << labels + kCells + 10 << "\" y=\"" << top + strip / 2 << "\">";
-    if (layer.ffn)
+    if (layer.experts.before)
+      out << "experts";
+    else if (layer.ffn)
       out << grouped(kept) << " of " << grouped(neurons.before) << " ("
           << percent(kept, neurons.before) << ")";
     else
@@ -412,6 +458,7 @@ void Page::write(llvm::StringRef title) {
       << grouped(contents.layers.size()) << " layers, for " << targets << "</p></header>\n";
   summary();
   headMap();
+  expertMap();
   neuronStrips();
   bytesByPart();
   // Entry points over one set of weights take the same memory: it is drawn for the first.

@@ -60,6 +60,7 @@ void coppice::inspect::writeJson(const Contents &contents, llvm::raw_ostream &st
     json.attribute("context", model.context());
     json.attribute("parameters_before", model.parameters_before());
     json.attribute("parameters", model.parameters());
+    json.attribute("active_parameters", model.active_parameters());
     json.attributeArray("stop_tokens", [&] {
       if (model.stop_tokens())
         for (int32_t token : *model.stop_tokens())
@@ -75,6 +76,7 @@ void coppice::inspect::writeJson(const Contents &contents, llvm::raw_ostream &st
         set("heads", layer.heads);
         set("kv_heads", layer.kvHeads);
         set("neurons", layer.neurons);
+        set("experts", layer.experts);
       });
   });
   json.attributeArray("entry_points", [&] {
@@ -93,6 +95,7 @@ void coppice::inspect::writeJson(const Contents &contents, llvm::raw_ostream &st
           for (const artifact::Kernel *kernel : *entry->kernels())
             json.value(text(*kernel->name()));
         });
+        json.attribute("experts_per_token", entry->picks());
         json.attribute("stages", runtime::countStages(*entry).stages);
         json.attribute("arena_bytes_per_row", entry->memory()->arena_bytes_per_row());
         if (llvm::StringRef format = contents.kvFormat(); !format.empty())

@@ -43,35 +43,41 @@ static void writeLayers(const Contents &contents, llvm::raw_ostream &out) {
     return grouped(set.count) + " of " + grouped(set.before);
   };
   // Where every query head has a KV head of its own, one column says it all.
-  bool sharesKv = false;
+  bool sharesKv = false, anyExperts = false;
   size_t headCells = 0;
   for (const LayerShape &layer : contents.layers) {
     sharesKv |= !(layer.heads == layer.kvHeads);
+    anyExperts |= layer.experts.before != 0;
     headCells = std::max<size_t>(headCells, std::min(layer.heads.before, kHeadCells));
   }
   auto row = [&](const std::string &layer, const std::string &heads, const std::string &kvHeads,
-                 const std::string &neurons, const std::string &headMap,
+                 const std::string &experts, const std::string &neurons, const std::string &headMap,
                  const std::string &neuronMap) {
     std::string line;
     llvm::raw_string_ostream stream(line);
     stream << llvm::left_justify(layer, 10) << llvm::left_justify(heads, 12);
     if (sharesKv)
       stream << llvm::left_justify(kvHeads, 12);
+    if (anyExperts)
+      stream << llvm::left_justify(experts, 12);
     stream << llvm::left_justify(neurons, 20)
            << llvm::left_justify(headMap, unsigned(std::max<size_t>(headCells, 5)) + 2)
            << neuronMap;
     out << llvm::StringRef(line).rtrim() << '\n';
   };
-  row("layers", "heads", "KV heads", "neurons", "heads", "neurons");
+  row("layers", "heads", "KV heads", "experts", "neurons", "heads",
+      anyExperts ? "neurons or experts" : "neurons");
   for (size_t first = 0, end; first < contents.layers.size(); first = end) {
     const LayerShape &layer = contents.layers[first];
     end = first + 1;
     while (end < contents.layers.size() && contents.layers[end] == layer)
       ++end;
     row("  " + layerNumbers(first, end - 1), cell(layer.attention, layer.heads),
-        cell(layer.attention, layer.kvHeads), cell(layer.ffn, layer.neurons),
+        cell(layer.attention, layer.kvHeads),
+        layer.experts.before ? cell(layer.ffn, layer.experts) : "",
+        layer.experts.before ? "" : cell(layer.ffn, layer.neurons),
         drawn(layer.attention, layer.heads, kHeadCells),
-        drawn(layer.ffn, layer.neurons, kNeuronCells));
+        drawn(layer.ffn, layer.experts.before ? layer.experts : layer.neurons, kNeuronCells));
   }
   out << "\n# kept, . cut; where a sign stands for several: + at least half of them kept, - "
          "fewer\n";
@@ -131,6 +137,8 @@ void coppice::inspect::writeText(const Contents &contents, llvm::raw_ostream &ou
   if (model.parameters_before())
     out << llvm::format(" (%.1f %%)",
                         100.0 * double(model.parameters()) / double(model.parameters_before()));
+  if (model.active_parameters() != model.parameters())
+    out << "; " << grouped(model.active_parameters()) << " of them active for each token";
   out << '\n';
   // What neighbours have in common is said once, below them.
   const auto &entries = *metadata.entry_points();

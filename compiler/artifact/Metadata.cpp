@@ -30,11 +30,14 @@ public:
     auto heads = set(layer.heads, layer.headsBefore, /*recorded=*/true);
     auto kvHeads = set(layer.kvHeads, layer.kvHeadsBefore, /*recorded=*/true);
     auto kept = set(layer.neurons, layer.neuronsBefore, neurons);
-    Offset<artifact::Layer> &table =
-        layers[{layer.attention, layer.ffn, uint32_t(layer.headDim), heads.o, kvHeads.o, kept.o}];
+    Offset<artifact::IndexSet> experts; // none
+    if (layer.expertsBefore)
+      experts = set(layer.experts, layer.expertsBefore, /*recorded=*/true);
+    Offset<artifact::Layer> &table = layers[{layer.attention, layer.ffn, uint32_t(layer.headDim),
+                                             heads.o, kvHeads.o, kept.o, experts.o}];
     if (table.IsNull())
       table = artifact::CreateLayer(builder, layer.attention, layer.ffn, uint32_t(layer.headDim),
-                                    heads, kvHeads, kept);
+                                    heads, kvHeads, kept, experts);
     return table;
   }
 
@@ -49,7 +52,7 @@ private:
   FlatBufferBuilder &builder;
   bool neurons;
   std::map<std::tuple<std::vector<int32_t>, int64_t, bool>, Offset<artifact::IndexSet>> sets;
-  std::map<std::array<uint32_t, 6>, Offset<artifact::Layer>> layers;
+  std::map<std::array<uint32_t, 7>, Offset<artifact::Layer>> layers;
 };
 } // namespace
 
@@ -73,7 +76,8 @@ static Offset<artifact::Model> buildModel(FlatBufferBuilder &builder, const Prog
   auto layerList = builder.CreateVector(layers);
   return artifact::CreateModel(builder, family, program.vocabulary, program.tokenLimit,
                                program.context, program.parametersBefore,
-                               program.summary.parameters, stops, layerList);
+                               program.summary.parameters, stops, layerList,
+                               program.summary.activeParameters);
 }
 
 /// One for each target, in the program's order, with all that is equal among them stored once.

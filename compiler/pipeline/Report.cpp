@@ -26,6 +26,8 @@ llvm::json::Value makeReport(const Program &program, uint64_t checkpointBytes,
         {"kv_heads", numbers(layer.kvHeads)},
         {"neurons_before", layer.neuronsBefore},
         {"neurons", int64_t(layer.neurons.size())},
+        {"experts_before", layer.expertsBefore},
+        {"experts", numbers(layer.experts)},
     });
   std::map<std::string, uint64_t> roles;
   uint64_t weightBytes = 0;
@@ -48,6 +50,7 @@ llvm::json::Value makeReport(const Program &program, uint64_t checkpointBytes,
       {"target", std::move(targets)},
       {"parameters_before", program.parametersBefore},
       {"parameters", program.summary.parameters},
+      {"active_parameters", program.summary.activeParameters},
       {"checkpoint_bytes", checkpointBytes},
       {"artifact_bytes", artifactBytes},
       {"weight_bytes", weightBytes},

@@ -218,6 +218,7 @@ coppice_status coppice_model_info(const coppice_model *model, coppice_info *out_
   info.layers = facts.layers()->size();
   info.parameters = facts.parameters();
   info.parameters_before = facts.parameters_before();
+  info.active_parameters = facts.active_parameters();
   info.file_bytes = model->fileBytes;
   info.code_bytes = model->codeBytes;
   info.weight_bytes = model->artifact.prefix.weights.bytes;

@@ -132,12 +132,17 @@ coppice_status checkModel(const artifact::Model &model, coppice_error *error) {
     if (number.value == 0 || number.value > COPPICE_MAX_ID)
       return fail(error, COPPICE_BAD_ARTIFACT, "the artifact's %s is %u, expected 1 to %u",
                   number.name, number.value, COPPICE_MAX_ID);
+  if (model.active_parameters() > model.parameters())
+    return bad(error, "a token needs more parameters than there are", model.active_parameters(),
+               model.parameters());
   for (const artifact::Layer *layer : *model.layers()) {
     coppice_status status = checkSet(*layer->heads(), /*recorded=*/true, error);
     if (status == COPPICE_OK)
       status = checkSet(*layer->kv_heads(), /*recorded=*/true, error);
     if (status == COPPICE_OK)
       status = checkSet(*layer->neurons(), /*recorded=*/false, error);
+    if (status == COPPICE_OK && layer->experts())
+      status = checkSet(*layer->experts(), /*recorded=*/true, error);
     if (status != COPPICE_OK)
       return status;
   }

@@ -99,7 +99,8 @@ struct ChooseFormats : impl::ChooseFormatsBase<ChooseFormats> {
       break;
     }
     weight.getResult().setType(pack::WeightType::get(weight.getContext(), type.getRows(),
-                                                     type.getCols(), element, type.getLayout()));
+                                                     type.getCols(), element, type.getLayout(),
+                                                     type.getExperts()));
   }
 
   using Quantized = llvm::DenseMap<std::pair<Value, int64_t>, Value>;

@@ -67,6 +67,7 @@ typedef struct coppice_info {
   uint32_t layers;
   uint64_t parameters;        /* of what the plan left */
   uint64_t parameters_before; /* of the checkpoint */
+  uint64_t active_parameters; /* of |parameters|, those that one token needs */
   uint64_t file_bytes;
   uint64_t code_bytes;
   uint64_t weight_bytes;

@@ -44,7 +44,7 @@ func.func @skipped(%x: tensor<?x3xf32>) -> tensor<?x3xf32> {
 // Experts that a plan cuts.
 func.func @experts(%x: tensor<?x3xf32>, %s: tensor<?x2xf32>) -> tensor<?x3xf32> {
   %0 = lm.block ffn layer 2 (%a = %x) : tensor<?x3xf32> {
-    // expected-error @+1 {{the ffn block of layer 2: 1 dead experts are left}}
+    // expected-error @+1 {{the ffn block of layer 2: 1 dead experts are left; run lm-remove-dead-experts}}
     %1 = lm.moe %a scores %s top_k 1 dead <0> : tensor<?x3xf32>, tensor<?x2xf32> -> tensor<?x3xf32> {
     ^bb0(%e: tensor<?x3xf32>):
       lm.yield %e : tensor<?x3xf32>
