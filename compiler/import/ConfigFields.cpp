@@ -80,6 +80,7 @@ constexpr Neutral neutral[] = {{"add_cross_attention", "false"},
                                {"scale_embeddings", "false"},
                                {"suppress_tokens", "null"},
                                {"tie_encoder_decoder", "false"},
+                               {"use_mrope", "false"},
                                {"use_qk_norm", "false"},
                                {"use_sliding_window", "false"}};
 
