@@ -46,15 +46,25 @@ struct coppice_engine {
 
 namespace {
 
+constexpr size_t kHuge = 2 << 20;
+
+/// Asks for huge pages under what lies in whole ones of at least 4 MiB. A wish: the system may not
+/// have them, and bytes mean the same without.
+void wantHugePages(void *memory, size_t bytes) {
+  auto first = (reinterpret_cast<uintptr_t>(memory) + kHuge - 1) / kHuge * kHuge;
+  auto last = (reinterpret_cast<uintptr_t>(memory) + bytes) / kHuge * kHuge;
+  if (bytes >= 2 * kHuge && first < last)
+    (void)madvise(reinterpret_cast<void *>(first), last - first, MADV_HUGEPAGE);
+}
+
 /// Room for activations; where it is large, on huge pages if the system has them.
 uint8_t *makeArena(size_t bytes) {
-  constexpr size_t kHuge = 2 << 20;
   if (bytes < 2 * kHuge)
     return static_cast<uint8_t *>(aligned_alloc(64, bytes ? bytes : 64));
   size_t whole = (bytes + kHuge - 1) / kHuge * kHuge;
   void *arena = whole < bytes ? nullptr : aligned_alloc(kHuge, whole);
   if (arena)
-    (void)madvise(arena, whole, MADV_HUGEPAGE); // a wish; pages are used one by one all the same
+    wantHugePages(arena, whole);
   return static_cast<uint8_t *>(arena);
 }
 
@@ -299,7 +309,11 @@ coppice_status coppice_session_init(const coppice_model *model, uint32_t positio
                                     size_t bytes, coppice_session **out_session) {
   if (!model || !out_session)
     return COPPICE_BAD_ARGUMENT;
-  return coppice_core_session_init(&model->program, positions, memory, bytes, out_session);
+  coppice_status status =
+      coppice_core_session_init(&model->program, positions, memory, bytes, out_session);
+  if (status == COPPICE_OK)
+    wantHugePages(memory, coppice_core_session_bytes(&model->program, positions));
+  return status;
 }
 
 uint32_t coppice_session_position(const coppice_session *session) {

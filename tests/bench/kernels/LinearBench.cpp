@@ -63,7 +63,9 @@ struct Bench {
     munmap(arena, arenaBytes);
   }
 
-  double runKernel(unsigned copy) {
+  double runKernel(unsigned copy) { return runParts(copy, {outs}); }
+  /// The matrix as several, of so many output rows, each with an output of its own.
+  double runParts(unsigned copy, std::vector<uint32_t> parts) {
     using A = args::Linear;
     uint32_t words[A::count];
     words[A::set] = COPPICE_ROWS_ALL;
@@ -72,9 +74,13 @@ struct Bench {
     words[A::weight] = uint32_t(bytes / 64 * (copy % copies));
     words[A::bias] = words[A::residual] = args::kNone;
     words[A::ins] = ins;
-    words[A::outs] = outs;
     double start = seconds();
-    kernel(&frame, words, 0, outs / args::kPanelRows);
+    for (uint32_t part : parts) {
+      words[A::outs] = part;
+      kernel(&frame, words, 0, part / args::kPanelRows);
+      words[A::out] += part / 16;
+      words[A::weight] += uint32_t(bytes / 64 * part / outs);
+    }
     return seconds() - start;
   }
   double runRead(unsigned copy) {
@@ -155,6 +161,32 @@ void prefill(benchmark::State &state, const std::string &format, const std::stri
   }
 }
 
+/// Matrices that read the same input as stages of their own against one matrix of all their rows:
+/// `one_over_parts` above 1 is what the one would gain. Turns begin with either.
+void joined(benchmark::State &state, const std::string &format, const std::string &target,
+            const std::vector<uint32_t> &parts) {
+  uint32_t outs = 0;
+  for (uint32_t part : parts)
+    outs += part;
+  Bench bench(format, target, 2048, outs, state.range(0));
+  std::vector<double> ratios;
+  unsigned copy = 0, turn = 0;
+  for (auto _ : state) {
+    double one, several;
+    if (turn++ % 2) {
+      one = bench.runKernel(copy++);
+      several = bench.runParts(copy++, parts);
+    } else {
+      several = bench.runParts(copy++, parts);
+      one = bench.runKernel(copy++);
+    }
+    copy += copy % bench.copies == 0;
+    ratios.push_back(several / one);
+    state.SetIterationTime(several);
+  }
+  state.counters["one_over_parts"] = median(ratios);
+}
+
 } // namespace
 
 void registerAttention();
@@ -181,6 +213,14 @@ static void registerLinear() {
           ->Args({5632, 2048, 128})
           ->Args({2048, 5632, 512})
           ->UseManualTime();
+      const std::pair<const char *, std::vector<uint32_t>> layers[] = {{"qkv", {2048, 256, 256}},
+                                                                       {"gate_up", {5632, 5632}}};
+      for (const auto &[name, parts] : layers)
+        benchmark::RegisterBenchmark((std::string("joined_") + name + suffix).c_str(), joined,
+                                     std::string(format), target.name, parts)
+            ->Arg(1)
+            ->Arg(128)
+            ->UseManualTime();
     }
   }
 }
