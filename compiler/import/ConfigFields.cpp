@@ -1,7 +1,7 @@
 // Hugging Face configs carry dozens of keys that say nothing about the function computed: training,
-// defaults of generate(), bookkeeping of the library. Those seen in published OPT and Llama
-// checkpoints are listed here. Anything else is refused rather than ignored, because a field that
-// is not understood may be one that changes the result.
+// defaults of generate(), bookkeeping of the library. Those seen in published checkpoints of the
+// families that are read are listed here. Anything else is refused rather than ignored, because a
+// field that is not understood may be one that changes the result.
 #include "compiler/import/ConfigFields.h"
 #include "llvm/ADT/STLExtras.h"
 
@@ -23,7 +23,7 @@ constexpr llvm::StringLiteral harmless[] = {
     // How a matrix is cut for tensor parallelism; the product is the same.
     "ep_size", "pretraining_tp", "tp_size",
     // Lengths that say what training or the tokenizer did; max_position_embeddings is the one read.
-    "max_sequence_length", "model_max_length", "n_ctx", "seq_length",
+    "max_sequence_length", "model_max_length", "n_ctx", "n_positions", "seq_length",
     // Training.
     "activation_dropout", "attention_dropout", "attention_probs_dropout_prob", "attn_pdrop",
     "classifier_dropout", "dropout", "embedding_dropout", "hidden_dropout_prob", "resid_dropout",
@@ -32,8 +32,7 @@ constexpr llvm::StringLiteral harmless[] = {
     // How attention is computed and its cache kept, not what.
     "cache_implementation", "reorder_and_upcast_attn",
     // Which layers have a window stands in layer_types or sliding_window_pattern, and how long it
-    // is in
-    // sliding_window.
+    // is, in sliding_window.
     "_sliding_window_pattern", "sliding_window_size",
     // A classifier's head.
     "summary_activation", "summary_first_dropout", "summary_proj_to_labels", "summary_type",

@@ -25,6 +25,17 @@ llvm::Error buildGpt2(ConfigReader &config, GraphBuilder &graph, ImportedModel &
   auto act = readActivation(config, "activation_function", "gelu_new");
   if (hidden.size % headCount != 0)
     config.fail("n_head", "does not divide n_embd");
+  // Heads by layer that the library itself has cut from the tensors.
+  std::vector<int64_t> pruned(layers, 0);
+  if (std::unique_ptr<ConfigReader> lists = config.object("pruned_heads")) {
+    for (int64_t layer = 0; layer < layers; ++layer)
+      if (std::string name = std::to_string(layer); lists->has(name)) {
+        pruned[layer] = lists->numbers(name, 0, double(headCount - 1)).size();
+        if (pruned[layer] >= headCount)
+          lists->fail(name, "leaves none of " + llvm::Twine(headCount) + " heads");
+      }
+    lists->refuseUnread();
+  }
   if (llvm::Error error = config.finish())
     return error;
 
@@ -47,8 +58,10 @@ llvm::Error buildGpt2(ConfigReader &config, GraphBuilder &graph, ImportedModel &
       return graph.linear(in, name + which, outs, ins, {/*bias=*/true, /*transposed=*/true, rows});
     };
     x = graph.block(lm::BlockKind::Attention, layer, x, [&](Value residual) {
-      Dim fused = graph.outputs(name + "attn.c_attn", {3 * hidden.size, "3 * n_embd"}, hidden,
-                                /*transposed=*/true);
+      Dim fused{3 * (headCount - pruned[layer]) * headDim, "3 * n_embd without pruned_heads"};
+      if (!pruned[layer])
+        fused = graph.outputs(name + "attn.c_attn", {3 * hidden.size, "3 * n_embd"}, hidden,
+                              /*transposed=*/true);
       HeadWidths widths = graph.fusedHeads(fused, /*group=*/1, all);
       int64_t third = widths.keys.size;
       Value in = graph.layerNorm(residual, name + "ln_1", hidden, /*affine=*/true, eps);

@@ -137,6 +137,26 @@ TEST_F(Import, Gpt2ShrunkByOthers) {
   EXPECT_HOLDS(text, "@transformer.h.0.mlp.c_proj.weight transposed : tensor<4x2xf32>");
 }
 
+// Heads that transformers' own prune_heads has cut: pruned_heads and the tensors must agree.
+TEST_F(Import, Gpt2PrunedHeads) {
+  Changes cut = {{"transformer.h.0.attn.c_attn.weight", {4, 6}},
+                 {"transformer.h.0.attn.c_attn.bias", {6}},
+                 {"transformer.h.0.attn.c_proj.weight", {2, 4}}};
+  writeModel(std::string(gpt2Config) + "}", cut);
+  folder.write("config.json", std::string(gpt2Config) + R"(, "pruned_heads": {"0": [1]}})");
+  EXPECT_HOLDS(function(), "kv_map [0] scale");
+  writeModel(std::string(gpt2Config) + "}");
+  folder.write("config.json", std::string(gpt2Config) + R"(, "pruned_heads": {"0": [1]}})");
+  EXPECT_HOLDS(errorOf(), "c_attn.weight\" has shape [4, 12], and ");
+  EXPECT_HOLDS(errorOf(), "makes it [4, 6] (n_embd, 3 * n_embd without pruned_heads)");
+  folder.write("config.json", std::string(gpt2Config) + R"(, "pruned_heads": {"0": [2]}})");
+  EXPECT_HOLDS(errorOf(), "\"pruned_heads.0\" is [2], which holds 2, and each must be a number");
+  folder.write("config.json", std::string(gpt2Config) + R"(, "pruned_heads": {"0": [0, 0, 1]}})");
+  EXPECT_HOLDS(errorOf(), "leaves none of 2 heads");
+  folder.write("config.json", std::string(gpt2Config) + R"(, "pruned_heads": {"1": [0]}})");
+  EXPECT_HOLDS(errorOf(), "\"pruned_heads.1\" is [0], which is not known");
+}
+
 // Tensors that contradict each other, or whole heads.
 TEST_F(Import, Gpt2Errors) {
   std::string config = std::string(gpt2Config) + "}";
