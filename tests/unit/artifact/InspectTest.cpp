@@ -36,25 +36,29 @@ TEST_F(Inspect, Json) {
   bytes.erase("metadata");
   bytes.erase("padding");
   auto expected = llvm::json::parse(R"({
-    "format_version": 1, "kernel_abi": 2,
+    "format_version": 1, "kernel_abi": 3,
     "bytes": {"file": 8460, "prefix": 128, "tokenizer": 0, "code": 100, "weights": [
       {"role": "up_proj", "formats": "f16, f32", "count": 2, "bytes": 86,
        "elements": 39},
       {"role": "norm", "formats": "f32", "count": 1, "bytes": 16, "elements": 4},
       {"role": "kv_map", "formats": "u32", "count": 1, "bytes": 12, "elements": 0}]},
     "model": {"family": "llama", "vocabulary": 300, "token_limit": 299, "context": 100,
-      "parameters_before": 2000, "parameters": 500, "stop_tokens": [2, 7]},
+      "parameters_before": 2000, "parameters": 500, "active_parameters": 500,
+      "stop_tokens": [2, 7]},
     "layers": [
       {"attention": true, "ffn": true, "head_dim": 8,
        "heads": {"before": 4, "kept": 3, "ranges": [[0, 0], [2, 3]]},
        "kv_heads": {"before": 2, "kept": 2, "ranges": [[0, 1]]},
-       "neurons": {"before": 11, "kept": 5, "ranges": [[0, 2], [5, 5], [10, 10]]}},
+       "neurons": {"before": 11, "kept": 5, "ranges": [[0, 2], [5, 5], [10, 10]]},
+       "experts": {"before": 0, "kept": 0, "ranges": []}},
       {"attention": false, "ffn": true, "head_dim": 8,
        "heads": {"before": 4, "kept": 0, "ranges": []},
        "kv_heads": {"before": 2, "kept": 0, "ranges": []},
-       "neurons": {"before": 11, "kept": 1, "ranges": [[4, 4]]}}],
+       "neurons": {"before": 11, "kept": 1, "ranges": [[4, 4]]},
+       "experts": {"before": 0, "kept": 0, "ranges": []}}],
     "entry_points": [{"level": 0, "rank": 0, "target": "x86-64-v3", "features": ["avx2", "fma"],
-      "code_bytes": 100, "kernels": ["linear_f16", "add"], "stages": 2,
+      "code_bytes": 100, "kernels": ["linear_f16", "add"], "experts_per_token": 0,
+      "stages": 2,
       "arena_bytes_per_row": 128, "kv_format": null, "kv_bytes_per_position": 192, "kv_ring": null,
       "kv_bytes_at_context": 21504,
       "plan": null}],
@@ -78,6 +82,44 @@ TEST_F(Inspect, Text) {
         "abababababab", "8,460", "21.21 bits a weight", "2 x f16, f32", "3 of 4", "5 of 11", "cut",
         "none"})
     EXPECT_NE(text.find(part), std::string::npos) << part << "\n" << text;
+}
+
+// A layer of experts says which are left, and the model what one token needs of its parameters.
+TEST_F(Inspect, Experts) {
+  LayerSummary &layer = sample.program.summary.layers[0];
+  layer.neuronsBefore = 0;
+  layer.neurons.clear();
+  layer.expertsBefore = 8;
+  layer.experts = {0, 1, 6};
+  sample.program.summary.activeParameters = 400;
+  sample.program.picks = 2;
+  llvm::cantFail(writeArtifact(sample.program, sample.checkpoint, sample.inputs, path));
+  std::string text = inspect(false);
+  for (const char *part : {"400 of them active for each token", "3 of 8", "##....#."})
+    EXPECT_NE(text.find(part), std::string::npos) << part << "\n" << text;
+  auto got = llvm::json::parse(inspect(true));
+  ASSERT_TRUE(bool(got)) << llvm::toString(got.takeError());
+  const llvm::json::Object &root = *got->getAsObject();
+  EXPECT_EQ(root.getObject("model")->getInteger("active_parameters"), 400);
+  EXPECT_EQ(*root.getArray("layers")->front().getAsObject()->getObject("experts"),
+            (llvm::json::Object{
+                {"before", 8},
+                {"kept", 3},
+                {"ranges", llvm::json::Array{llvm::json::Array{0, 1}, llvm::json::Array{6, 6}}}}));
+  EXPECT_EQ(root.getArray("entry_points")->front().getAsObject()->getInteger("experts_per_token"),
+            2);
+  std::string page = folder.file("page.html");
+  llvm::cantFail(drawArtifact(path, page));
+  std::vector<uint8_t> drawn = readFile(page);
+  std::string html(drawn.begin(), drawn.end());
+  EXPECT_NE(html.find("each token is sent to 2"), std::string::npos);
+  EXPECT_NE(html.find("<span id=\"active-parameters\">400</span>"), std::string::npos);
+
+  // More than there are is refused.
+  sample.program.summary.activeParameters = 501;
+  llvm::cantFail(writeArtifact(sample.program, sample.checkpoint, sample.inputs, path));
+  inspect(false);
+  EXPECT_NE(error.find("a token needs more parameters than there are"), std::string::npos) << error;
 }
 
 // Quantized weights by name, their scales counted among the bits: 3 rows of 40 in i4 are 18 + 6
@@ -213,7 +255,7 @@ TEST_F(Inspect, PageOfWideLayers) {
   sample.program.summary.layers[0].headsBefore = 1000000000;
   llvm::cantFail(writeArtifact(sample.program, sample.checkpoint, sample.inputs, path));
   std::string message = llvm::toString(drawArtifact(path, page));
-  EXPECT_NE(message.find("heads and neurons"), std::string::npos) << message;
+  EXPECT_NE(message.find("heads, neurons and experts"), std::string::npos) << message;
 }
 
 // Every second of 700,000 neurons: which they are would take 87 KB, so the artifact counts them, in

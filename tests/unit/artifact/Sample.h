@@ -49,7 +49,7 @@ struct Sample {
     program.modelType = "llama";
     program.stopTokens = {2, 7};
     program.parametersBefore = 2000;
-    program.summary.parameters = 500;
+    program.summary.parameters = program.summary.activeParameters = 500;
     LayerSummary first, second;
     first.attention = first.ffn = true;
     first.headDim = second.headDim = 8;

@@ -155,6 +155,25 @@ TEST(Artifact, SurvivesAnyMetadata) {
     }
 }
 
+// Matrices of several experts lie each at a multiple of 64: two of 36 bytes are the toy's 100. What
+// is too many, too few or unknown is refused, whatever it multiplies to.
+TEST(Artifact, RefusesExpertsThatDoNotFit) {
+  using Bytes = std::vector<uint8_t>;
+  auto weights = [](Bytes records) {
+    return verifyToy([&](toy::Artifact &a) {
+      a.changeRecords = [=](Bytes &, Bytes &weights) { weights = records; };
+    });
+  };
+  EXPECT_EQ(weights({0, 1, 0x20, 3, 3, 2}), COPPICE_OK);
+  EXPECT_NE(weights({0, 1, 0x20, 3, 3, 3}), COPPICE_OK);
+  EXPECT_NE(weights({0, 1, 0x20, 3, 3, 1}), COPPICE_OK);
+  EXPECT_NE(weights({0, 1, 0x20, 3, 3, 0}), COPPICE_OK);
+  EXPECT_NE(weights({0, 1, 0x20, 3, 3}), COPPICE_OK);
+  EXPECT_NE(weights({0, 1, 0x60, 3, 3, 2}), COPPICE_OK);
+  EXPECT_NE(weights({0, 1, 0x20, 3, 3, 0xff, 0xff, 0xff, 0xff, 0x0f}), COPPICE_OK);
+  EXPECT_NE(weights({0, 1, 0x20, 0, 3, 0xff, 0xff, 0xff, 0xff, 0x0f}), COPPICE_OK);
+}
+
 // Well-formed metadata with numbers that point outside, each refused by its own check.
 TEST(Artifact, RefusesNumbersThatPointOutside) {
   EXPECT_NE(verifyToy([](toy::Artifact &a) { a.vocabulary = 0; }), COPPICE_OK);
