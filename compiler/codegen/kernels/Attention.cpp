@@ -42,12 +42,15 @@ private:
   void forTiles(llvm::function_ref<void(unsigned, Value)> body);
   void scores(unsigned queries, Value first);
   void scores(unsigned queries, unsigned blocks, Value first, Value block);
-  void softmax(Value query);
+  void softmax();
+  Value highest(Value query);
+  void share(Value query);
   Value forBlocks(Value state, llvm::function_ref<Value(Value, Value)> body);
   void addValues(unsigned queries, Value first, Value from, Value to, bool decays);
   void addValues(unsigned queries, Value first, Value from, Value to, bool decays, Value column,
                  unsigned vectors, Value live);
   Value sharesOf(Value query);
+  Value scalesAt(Value block, int64_t part);
   /// Vectors that a tile of queries keeps beside each other, within the target's registers.
   unsigned width(unsigned queries) const {
     return std::max(1u, std::min(kGroupBlocks, (k.target.vectorBits == 512 ? 16u : 4u) / queries));
@@ -59,8 +62,9 @@ private:
   Value set, rowCount, kvOffset, headDim, scale, queries, outs, stride, map, kvHeads;
   Value window, inRing, cap, ofCap; // ofCap: 1 / cap
   // On the stack, for each query: raw scores, then shares of the softmax, of a group; the running
-  // sum, lane by lane; the running maximum and what it changed by; its place; its position.
-  Value shares, sums, maxima, decays, offsets, positions;
+  // sum, lane by lane; the running maximum, the new one, and the factor that brings what was summed
+  // by the former to the latter; its place; its position.
+  Value shares, sums, maxima, tops, decays, offsets, positions;
   // Of what is taken together.
   std::optional<KvPlace> place;
   Value blockBytes, keys, scales, count, firstPosition, lastPosition;
@@ -95,6 +99,7 @@ void AttentionEmitter::emit() {
   shares = scratch(kGroup, k.f32);
   sums = scratch(kLanes, k.f32);
   maxima = scratch(1, k.f32);
+  tops = scratch(1, k.f32);
   decays = scratch(1, k.f32);
   offsets = scratch(1, k.i64);
   positions = scratch(1, k.i64);
@@ -159,6 +164,11 @@ Value AttentionEmitter::sharesOf(Value query) {
   return k.at(shares, k.mul(query, k.i64c(kGroup * 4)));
 }
 
+/// int8: the scales of a block's keys (part 0) or values (1).
+Value AttentionEmitter::scalesAt(Value block, int64_t part) {
+  return k.at(k.at(k.at(at, k.mul(block, blockBytes)), scales), part * kBlock * 4);
+}
+
 /// Sets the queries up, rows by heads of the map from `from` on, and their outputs to zero.
 void AttentionEmitter::begin(Value row, Value rows, Value from, Value heads) {
   count = k.mul(rows, heads);
@@ -210,7 +220,7 @@ void AttentionEmitter::group(Value first) {
   at = place->blockOf(k, base);
   blocks = k.min(k.add(k.udiv(k.sub(lastPosition, base), kBlock), one), k.i64c(kGroupBlocks));
   forTiles([&](unsigned queries, Value query) { scores(queries, query); });
-  k.forRange(zero, count, 1, [&](Value query) { softmax(query); });
+  softmax();
   // A query sees the group's positions from windowOf(its own) up to seen(its own).
   auto inGroup = [&](Value position) { return k.max(k.min(k.sub(position, base), whole), zero); };
   auto seen = [&](Value position) { return inGroup(k.add(position, one)); };
@@ -298,54 +308,73 @@ Value AttentionEmitter::forBlocks(Value state, llvm::function_ref<Value(Value, V
       })[0];
 }
 
-/// Raw scores of one query to shares, relative to its new maximum.
-void AttentionEmitter::softmax(Value query) {
-  Value from = sharesOf(query), maximumAt = k.element(maxima, query, k.f32);
-  Value sumAt = k.at(sums, k.mul(query, k.i64c(kLanes * 4)));
+/// Raw scores of all queries to shares, relative to their new maxima. What follows from the maxima
+/// is computed for many queries at once: one by one it would be a long chain for each.
+void AttentionEmitter::softmax() {
+  Value zero = k.i64c(0);
+  Type vector = k.lanesOf(k.f32, kLanes);
+  k.forRange(zero, count, 1,
+             [&](Value query) { k.store(highest(query), k.element(tops, query, k.f32)); });
+  k.forRange(zero, count, kLanes, [&](Value query) {
+    auto at = [&](Value base) { return k.element(base, query, k.f32); };
+    Value old = k.load(vector, at(maxima), 64), top = k.load(vector, at(tops), 64);
+    k.store(top, at(maxima), 64);
+    if (window) { // nothing is seen yet: differences of infinities are no numbers
+      Value none = k.f32c(-INFINITY, kLanes);
+      none = k.create<arith::CmpFOp>(arith::CmpFPredicate::OEQ, top, none);
+      top = k.select(none, k.f32c(0, kLanes), top);
+      k.store(top, at(tops), 64);
+    }
+    k.store(math::expOfNegative(k, k.sub(old, top)), at(decays), 64);
+  });
+  k.forRange(zero, count, 1, [&](Value query) { share(query); });
+}
+
+/// Scales and caps a query's scores, hides what it does not see, and gives its maximum so far.
+Value AttentionEmitter::highest(Value query) {
+  Value from = sharesOf(query);
   Value position = k.load(k.i64, k.element(positions, query, k.i64), 8);
   Value live = k.min(k.sub(k.add(position, k.i64c(1)), base), k.i64c(kGroup)), hidden;
   if (window)
     hidden = k.max(k.sub(k.add(position, k.i64c(1)), k.add(window, base)), k.i64c(0));
-  Value old = k.load(k.f32, maximumAt);
   Type vector = k.lanesOf(k.f32, kLanes);
-  auto place = [&](Value block) { return k.at(from, k.mul(block, k.i64c(kBlock * 4))); };
-  auto scaleAt = [&](Value block, int64_t part) {
-    return k.at(k.at(k.at(at, k.mul(block, blockBytes)), scales), part * kBlock * 4);
-  };
-  Value top = forBlocks(k.broadcast(old), [&](Value b, Value carried) {
-    Value score = k.mul(k.load(vector, place(b), 64), scale);
+  Value old = k.broadcast(k.load(k.f32, k.element(maxima, query, k.f32)));
+  Value top = forBlocks(old, [&](Value b, Value carried) {
+    Value start = k.mul(b, k.i64c(kBlock)), place = k.element(from, start, k.f32);
+    Value score = k.mul(k.load(vector, place, 64), scale);
     if (format == KvFormat::I8)
-      score = k.mul(score, k.load(vector, scaleAt(b, 0)));
+      score = k.mul(score, k.load(vector, scalesAt(b, 0)));
     if (kind.softcap)
       score = k.mul(math::tanh(k, k.mul(score, ofCap)), cap);
-    Value start = k.mul(b, k.i64c(kBlock)), there = k.firstLanes(k.sub(live, start));
+    Value there = k.firstLanes(k.sub(live, start));
     if (window) {
       Value before = k.firstLanes(k.sub(hidden, start));
       there = k.select(before, k.intConstant(before.getType(), 0), there);
     }
     score = k.select(there, score, k.f32c(-INFINITY, kLanes));
-    k.store(score, place(b), 64);
+    k.store(score, place, 64);
     Value higher = k.create<arith::CmpFOp>(arith::CmpFPredicate::OGT, score, carried);
     return k.select(higher, score, carried);
   });
-  Value maximum = k.max16(top), finite = maximum;
-  if (window) { // nothing is seen yet: differences of infinities are no numbers
-    Value none = k.create<arith::CmpFOp>(arith::CmpFPredicate::OEQ, maximum, k.f32c(-INFINITY));
-    finite = k.select(none, k.f32c(0), maximum);
-  }
-  Value level = k.broadcast(finite), decay = math::expOfNegative(k, k.sub(old, finite));
-  Value sum = k.mul(k.load(vector, sumAt, 64), k.broadcast(decay));
-  sum = forBlocks(sum, [&](Value b, Value carried) {
-    Value share = math::expOfNegative(k, k.sub(k.load(vector, place(b), 64), level));
+  return k.max16(top);
+}
+
+/// A query's scores to shares, which are added to its sum.
+void AttentionEmitter::share(Value query) {
+  Value from = sharesOf(query), sumAt = k.at(sums, k.mul(query, k.i64c(kLanes * 4)));
+  Type vector = k.lanesOf(k.f32, kLanes);
+  Value level = k.broadcast(k.load(k.f32, k.element(tops, query, k.f32)));
+  Value decay = k.broadcast(k.load(k.f32, k.element(decays, query, k.f32)));
+  Value sum = forBlocks(k.mul(k.load(vector, sumAt, 64), decay), [&](Value b, Value carried) {
+    Value place = k.element(from, k.mul(b, k.i64c(kBlock)), k.f32);
+    Value share = math::expOfNegative(k, k.sub(k.load(vector, place, 64), level));
     Value weighted = share;
     if (format == KvFormat::I8)
-      weighted = k.mul(share, k.load(vector, scaleAt(b, 1)));
-    k.store(weighted, place(b), 64);
+      weighted = k.mul(share, k.load(vector, scalesAt(b, 1)));
+    k.store(weighted, place, 64);
     return k.add(carried, share);
   });
   k.store(sum, sumAt, 64);
-  k.store(maximum, maximumAt);
-  k.store(decay, k.element(decays, query, k.f32));
 }
 
 /// out = out * decay + shares . V of the group's positions [from, to), columns in pieces that fit
