@@ -66,6 +66,9 @@ Gemma read(ConfigReader &config, Generation generation) {
   readActivation(config, "hidden_act", "gelu_pytorch_tanh");
   form.scoreScale = 1 / std::sqrt(config.number("query_pre_attn_scalar", 1e-3, 1e9, 256));
   form.scoreCap = readCap(config, "attn_logit_softcapping", generation == Second ? 50 : 0);
+  if (generation == Third && form.scoreCap != 0)
+    config.fail("attn_logit_softcapping",
+                "transformers reads in this family and does not apply; only null is supported");
   form.logitCap = readCap(config, "final_logit_softcapping", generation == Second ? 30 : 0);
   // Every second layer is global in the second generation, every sixth in the third.
   int64_t period =

@@ -299,7 +299,8 @@ static void addOwnFields(const ModelShape &shape, llvm::json::Object &config) {
     config["sliding_window"] = shape.window;
     config["layer_types"] = layerTypes(shape);
     config["query_pre_attn_scalar"] = 5;
-    config["attn_logit_softcapping"] = 2.0;
+    config["attn_logit_softcapping"] =
+        shape.family == Family::Gemma2 ? llvm::json::Value(2.0) : nullptr;
     config["final_logit_softcapping"] = 9.0;
     [[fallthrough]];
   case Family::Gemma:
