@@ -17,7 +17,11 @@ import tempfile
 from compare_logits import difference
 from run_golden import compile_model, run_logits
 
-MODELS = ("opt-pre", "opt-post", "llama-gqa", "llama-rope3", "llama-linear")
+MODELS = ("opt-pre", "opt-post", "llama-gqa", "llama-rope3", "llama-linear", "gpt2", "neox-parallel",
+          "neox-sequential", "falcon-multi-query", "falcon-grouped", "falcon-sequential", "phi-1",
+          "phi3-window", "mistral-window", "qwen2-window", "qwen3-norms", "starcoder2-window",
+          "gemma-one-kv", "gemma2-caps", "gemma3-local", "mixtral-ties", "mixtral-window",
+          "qwen3-moe-renorm", "qwen3-moe-mixed")
 
 
 def read_config(folder):
@@ -31,11 +35,25 @@ def random_indices(rng, count):
     return sorted(rng.sample(range(count), size))
 
 
+def first_of(config, *names):
+    return next(config[name] for name in names if name in config)
+
+
+def experts_in(config, layer):
+    """(experts, how many of them the router picks) of a layer; none in one with a plain FFN."""
+    step = config.get("decoder_sparse_step", 1)
+    if layer in config.get("mlp_only_layers", ()) or (layer + 1) % step != 0:
+        return 0, 0
+    experts = config.get("num_local_experts") or config.get("num_experts") or 0
+    return experts, config.get("num_experts_per_tok", 0)
+
+
 def random_plan(rng, config):
-    heads = config["num_attention_heads"]
-    neurons = config.get("ffn_dim") or config["intermediate_size"]
+    heads = first_of(config, "num_attention_heads", "n_head")
+    neurons = first_of(config, "ffn_dim", "n_inner", "ffn_hidden_size", "intermediate_size")
     remove = []
-    for layer in range(config["num_hidden_layers"]):
+    for layer in range(first_of(config, "num_hidden_layers", "n_layer")):
+        experts, picked = experts_in(config, layer)
         entry = {"layer": layer}
         if rng.random() < 0.08:
             entry["whole"] = True
@@ -44,6 +62,9 @@ def random_plan(rng, config):
                 draw = rng.random()
                 if draw < 0.15:
                     entry[block] = True
+                elif draw < 0.75 and key == "neurons" and experts:
+                    if spared := rng.randint(0, experts - picked):
+                        entry["experts"] = sorted(rng.sample(range(experts), spared))
                 elif draw < 0.75:
                     entry[key] = random_indices(rng, count)
         if len(entry) > 1:
