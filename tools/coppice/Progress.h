@@ -35,8 +35,10 @@ inline std::string humanBytes(uint64_t bytes) {
     stream << bytes << " bytes";
   else if (bytes < 10000000)
     stream << llvm::format("%.1f KB", bytes / 1e3);
-  else
+  else if (bytes < 10000000000)
     stream << llvm::format("%.1f MB", bytes / 1e6);
+  else
+    stream << llvm::format("%.1f GB", bytes / 1e9);
   return text;
 }
 
