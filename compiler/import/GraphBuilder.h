@@ -39,6 +39,10 @@ struct AttentionForm {
   std::optional<double> scale = std::nullopt; // of the scores; else 1 / sqrt(head_dim)
 };
 
+/// No model has as many experts in a layer: a config that says more is refused before they are
+/// made.
+constexpr int64_t mostExperts = 4096;
+
 /// A layer of experts, each a gated FFN without biases.
 struct ExpertsForm {
   Dim experts, width; // in the config: how many, and the neurons of one

@@ -110,6 +110,11 @@ Value GraphBuilder::declare(llvm::StringRef name, llvm::ArrayRef<Dim> shape, boo
     sizes.push_back(dim.size);
   Location loc = NameLoc::get(builder.getStringAttr(name));
   Type element = checkTensor(name, shape);
+  // With a checkpoint there are no more than its files hold.
+  constexpr unsigned most = 1 << 20;
+  if (!checkpoint && used.size() >= most)
+    fail(configPath + ": describes a model of more than " + llvm::Twine(most) +
+         " tensors; no model is as large");
   if (used.insert(name).second)
     declarations.create<lm::TensorOp>(loc, name, builder.getStringAttr("private"),
                                       RankedTensorType::get(sizes, element));

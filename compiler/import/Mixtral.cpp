@@ -14,7 +14,7 @@ llvm::Error buildMixtral(ConfigReader &config, GraphBuilder &graph, ImportedMode
   LlamaLike form = readLlamaLike(config, defaults);
   form.windows = readWindows(config, form.layers, /*fallback=*/std::nullopt);
   ExpertsForm experts;
-  experts.experts = config.size("num_local_experts", Dim{8, "num_local_experts"});
+  experts.experts = {config.integer("num_local_experts", 1, mostExperts, 8), "num_local_experts"};
   experts.picks = config.size("num_experts_per_tok", Dim{2, "num_experts_per_tok"});
   experts.width = form.ffn;
   experts.normalize = true;

@@ -15,7 +15,7 @@ llvm::Error buildQwen3Moe(ConfigReader &config, GraphBuilder &graph, ImportedMod
   form.qkvBias = form.outputBias = config.flag("attention_bias", false);
   form.headNorms = true;
   ExpertsForm experts;
-  experts.experts = config.size("num_experts", Dim{128, "num_experts"});
+  experts.experts = {config.integer("num_experts", 1, mostExperts, 128), "num_experts"};
   experts.picks = config.size("num_experts_per_tok", Dim{8, "num_experts_per_tok"});
   experts.width = config.size("moe_intermediate_size", Dim{768, "moe_intermediate_size"});
   experts.normalize = config.flag("norm_topk_prob", false);
