@@ -437,6 +437,8 @@ void Page::origin() {
   }
   fact("hash of the checkpoint", "source",
        hashText(metadata.provenance()->source()).value_or("unknown"), true);
+  if (metadata.provenance()->calibrated())
+    fact("quantized weights", "calibrated", "chosen by a text's statistics (coppice calibrate)");
   fact("compiler", "compiler", html(*metadata.provenance()->compiler()));
   out << "</table>\n</section>\n";
 }

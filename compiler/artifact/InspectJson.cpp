@@ -119,6 +119,7 @@ void coppice::inspect::writeJson(const Contents &contents, llvm::raw_ostream &st
   json.attributeObject("provenance", [&] {
     json.attribute("compiler", text(*metadata.provenance()->compiler()));
     hash("source", metadata.provenance()->source());
+    json.attribute("calibrated", metadata.provenance()->calibrated());
   });
   json.objectEnd();
   stream << '\n';

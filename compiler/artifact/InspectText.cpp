@@ -166,6 +166,8 @@ void coppice::inspect::writeText(const Contents &contents, llvm::raw_ostream &ou
       out << text;
   }
   label("source") << hashText(metadata.provenance()->source()).value_or("unknown") << '\n';
+  if (metadata.provenance()->calibrated())
+    label("calibrated") << "yes: quantized weights were chosen by a text's statistics\n";
   label("compiler") << escaped(*metadata.provenance()->compiler()) << "\n\n";
   writeBytes(contents, out);
   out << '\n';

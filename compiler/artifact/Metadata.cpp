@@ -143,7 +143,8 @@ static llvm::Expected<std::vector<uint8_t>> build(const Program &program,
   if (inputs.source)
     source = toHash(*inputs.source);
   auto compiler = builder.CreateString(inputs.compiler);
-  auto provenance = artifact::CreateProvenance(builder, compiler, source ? &*source : nullptr);
+  auto provenance =
+      artifact::CreateProvenance(builder, compiler, source ? &*source : nullptr, inputs.calibrated);
   Offset<flatbuffers::Vector<uint8_t>> tokenizer;
   if (!inputs.tokenizer.empty()) {
     builder.ForceVectorAlignment(inputs.tokenizer.size(), 1, 16);

@@ -17,6 +17,7 @@ using Digest = std::array<uint8_t, 32>;
 struct ArtifactInputs {
   std::optional<Digest> plan;        // of the plan file, if there is one
   std::optional<Digest> source;      // of the checkpoint's files
+  bool calibrated = false;           // quantized weights were chosen by a text's statistics
   llvm::ArrayRef<uint8_t> tokenizer; // a finished FlatBuffer (tokenizer.fbs); empty: none
   std::string compiler = "coppice 0.1.0";
   unsigned threads = 0;                             // that pack weights; 0: one for each core

@@ -253,6 +253,7 @@ private:
       if (llvm::Error error = applyStatistics(*statistics, *inputs.source, hashOfPlan, *checkpoint,
                                               program.weights))
         return std::move(error);
+    inputs.calibrated = statistics.has_value();
     inputs.tokenizer = tables;
     inputs.threads = options.threads;
     inputs.progress = [this](uint64_t done, uint64_t total) {

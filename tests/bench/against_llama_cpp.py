@@ -191,7 +191,7 @@ def ours(options, threads):
     row = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)[0]
     speeds = {f"prefill {each['tokens']}": each["tokens_per_second"] for each in row["prefill"]}
     speeds |= {f"after {each['context']}": each["tokens_per_second"] for each in row["decode"]}
-    stream = {f"after {each['context']}": each["of_stream"] for each in row["decode"]}
+    stream = {f"after {each['context']}": each["of_stream_weights"] for each in row["decode"]}
     stream |= {f"prefill {each['tokens']}": max(each["of_vnni"], 0) for each in row["prefill"]}
     return speeds, stream
 

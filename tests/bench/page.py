@@ -80,7 +80,7 @@ def speed(section):
                               megabytes(row["token_weight_bytes"]),
                               f"{row['decode_tokens_per_second']:.1f}", f"{share:.3f}",
                               f"{time:.3f}", f"{time / share:.2f}",
-                              f"{row['decode_of_stream']:.2f}"])
+                              f"{row['decode_of_stream_weights']:.2f}"])
             parts.append(f"{model}, {count} thread{'s' if count != '1' else ''}:")
             parts.append(table(["artifact", "MB a token", "tokens/s", "bytes", "time",
                                 "time over bytes", "of a plain read"], lines))
@@ -89,7 +89,7 @@ def speed(section):
 
 def bandwidth(section):
     rows = [[row["shape"], row["weights"], f"{row['decode_bytes_per_second'] / 1e9:.1f}",
-             f"{row['decode_of_stream']:.3f}"] for row in section["rows"]]
+             f"{row['decode_of_stream_weights']:.3f}"] for row in section["rows"]]
     return "\n\n".join((
         "## Bandwidth (`bandwidth`)",
         "Decoding, one thread: the bytes of weights read in a second, and their rate over that of a "
@@ -175,8 +175,8 @@ def shape(section):
         for each in row["decode"]:
             lines.append([row["title"], str(each["context"]), f"{each['tokens_per_second']:.2f}",
                           f"{each['weight_bytes_per_second'] / 1e9:.1f}",
-                          f"{each['kv_bytes_per_second'] / 1e9:.2f}", f"{each['of_stream']:.3f}",
-                          f"{each['of_stream_with_kv']:.3f}"])
+                          f"{each['kv_bytes_per_second'] / 1e9:.2f}", f"{each['of_stream_weights']:.3f}",
+                          f"{each['of_stream']:.3f}"])
     parts.append(table(["decoding", "after", "tokens/s", "weights GB/s", "KV GB/s", "of stream",
                         "with KV"], lines))
     parts.append(table(["ratio of medians", "prefill 128: 2 threads over 1",

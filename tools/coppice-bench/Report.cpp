@@ -104,11 +104,13 @@ void printJson(const std::vector<Row> &rows, const Arguments &arguments) {
                 (unsigned long long)info.ring_bytes_per_position, info.ring_positions,
                 row.stream.median(), row.dot.median(), row.fma.median());
     const Measured &prefill = row.prefill.front(), &decode = row.decode.front();
-    std::printf("  \"prefill_tokens_per_second\": %.3f, \"decode_tokens_per_second\": %.3f, "
-                "\"decode_bytes_per_second\": %.0f,\n  \"decode_of_stream\": %.4f, "
-                "\"decode_against_first\": %.4f,\n  \"prefill\": [",
-                prefill.speed.median(), decode.speed.median(), decode.weights.median(),
-                decode.ofStream.median(), decode.againstFirst.medianRatio());
+    std::printf(
+        "  \"prefill_tokens_per_second\": %.3f, \"decode_tokens_per_second\": %.3f, "
+        "\"decode_bytes_per_second\": %.0f,\n  \"decode_of_stream\": %.4f, "
+        "\"decode_of_stream_weights\": %.4f, \"decode_against_first\": %.4f,\n  \"prefill\": [",
+        prefill.speed.median(), decode.speed.median(), decode.weights.median(),
+        decode.ofStreamWithKv.median(), decode.ofStream.median(),
+        decode.againstFirst.medianRatio());
     for (const Measured &each : row.prefill)
       std::printf("%s\n   {\"tokens\": %u, \"tokens_per_second\": %.3f, \"of_vnni\": %.4f, "
                   "\"of_fma\": %.4f, \"against_first\": %.4f}",
@@ -118,10 +120,10 @@ void printJson(const std::vector<Row> &rows, const Arguments &arguments) {
     for (const Measured &each : row.decode)
       std::printf("%s\n   {\"context\": %u, \"tokens_per_second\": %.3f, "
                   "\"weight_bytes_per_second\": %.0f, \"kv_bytes_per_second\": %.0f, "
-                  "\"of_stream\": %.4f, \"of_stream_with_kv\": %.4f, \"against_first\": %.4f}",
+                  "\"of_stream\": %.4f, \"of_stream_weights\": %.4f, \"against_first\": %.4f}",
                   &each == &decode ? "" : ",", each.tokens, each.speed.median(),
-                  each.weights.median(), each.kv.median(), each.ofStream.median(),
-                  each.ofStreamWithKv.median(), each.againstFirst.medianRatio());
+                  each.weights.median(), each.kv.median(), each.ofStreamWithKv.median(),
+                  each.ofStream.median(), each.againstFirst.medianRatio());
     std::printf("]");
     if (row.hasStages) {
       printKinds("prefill_stages", row.prefillStages);

@@ -30,6 +30,21 @@ coppice_session *Subject::session(unsigned positions) {
   return made;
 }
 
+void Subject::noteLeftOut(const Arguments &arguments) const {
+  std::string list;
+  auto add = [&](const char *what, unsigned tokens, const std::vector<unsigned> &kept) {
+    if (!std::count(kept.begin(), kept.end(), tokens))
+      list += (list.empty() ? "" : ", ") + std::string(what) + std::to_string(tokens);
+  };
+  for (unsigned tokens : arguments.prompts)
+    add("prefill ", tokens, prompts);
+  for (unsigned before : arguments.contexts)
+    add("after ", before, contexts);
+  if (!list.empty())
+    std::fprintf(stderr, "note: %s: beyond the artifact's context of %u, so left out: %s\n",
+                 path.c_str(), info.context, list.c_str());
+}
+
 bool Subject::open(const std::string &file, const Arguments &arguments) {
   path = file;
   steps = arguments.decode;
@@ -56,6 +71,7 @@ bool Subject::open(const std::string &file, const Arguments &arguments) {
                  info.context);
     return false;
   }
+  noteLeftOut(arguments);
   for (unsigned threads : arguments.threads)
     if (!engines[threads] &&
         coppice_engine_create(model, threads, chunk, &engines[threads], &error) != COPPICE_OK) {

@@ -41,6 +41,8 @@ private:
   coppice_session *session(unsigned positions);
   coppice_engine *engine(unsigned threads) { return engines[threads]; }
   bool failed(coppice_status status) const;
+  /// Says which lengths are not measured, so that a row that is not there is no riddle.
+  void noteLeftOut(const Arguments &arguments) const;
   bool watched(unsigned threads, coppice_session *session, size_t count, Kinds &kinds);
 
   unsigned steps = 0, chunk = 0;

@@ -68,7 +68,7 @@ examples (opt-125m stands for such a folder; tests/models/opt-icl is one):
       what the plan leaves, as float16, for any machine with AVX2
   coppice compile opt-125m --weights f16 --target x86-64-v3,x86-64-v4 -o opt.coppice
       for AVX2 and for AVX-512, in one file with the same weights
-  coppice compile opt-125m --weights i4,head=i8,embed=f16,*.fc2.weight=i8 -o opt.coppice
+  coppice compile opt-125m --weights i4,head=f16,*.fc2.weight=i8 -o opt.coppice
       4-bit matrices with some better than that; patterns are of tensor names
   coppice compile opt-125m --weights i4 --calibration stats.safetensors -o opt.coppice
       4-bit matrices, exact where it matters for texts like the one of coppice calibrate
@@ -122,6 +122,19 @@ int wrongCall(const llvm::Twine &message) {
   return 2;
 }
 
+/// Whether a text is the name of an option, or of one with a value behind `=`.
+bool isOption(const CompileOptTable &table, llvm::StringRef text) {
+  llvm::StringRef name = text.split('=').first;
+  for (unsigned id = 1; id <= table.getNumOptions(); ++id) {
+    llvm::opt::Option option = table.getOption(id);
+    if (option.getKind() != llvm::opt::Option::InputClass &&
+        option.getKind() != llvm::opt::Option::UnknownClass &&
+        llvm::StringRef(option.getPrefixedName()).rtrim('=') == name)
+      return true;
+  }
+  return false;
+}
+
 /// Names that users of other tools try.
 std::string suggestion(const CompileOptTable &table, llvm::StringRef given) {
   if (given.starts_with("--output") || given == "--out")
@@ -172,6 +185,10 @@ int compileMain(llvm::ArrayRef<const char *> arguments) {
       return wrongCall(name + " is given twice");
     if (!*arg->getValue())
       return wrongCall(name + " needs a value, and this one is empty");
+    // An option in a value's place: the value was forgotten. `--name=-x` means what it says.
+    if (!arg->getAlias() && isOption(table, arg->getValue()))
+      return wrongCall(name + " needs a value, and '" + arg->getValue() +
+                       "' after it is an option; a file of that name is ./" + arg->getValue());
   }
   std::vector<std::string> inputs = args.getAllArgValues(OPT_INPUT);
   if (inputs.size() != 1)

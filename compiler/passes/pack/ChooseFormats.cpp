@@ -19,7 +19,7 @@ struct ChooseFormats : impl::ChooseFormatsBase<ChooseFormats> {
       getOperation().emitError(llvm::toString(choice.takeError()));
       return signalPassFailure();
     }
-    std::string example, differing;
+    std::string example, differing, tied;
     getOperation().walk([&](pack::WeightOp weight) {
       auto source = weight.getSource().getDefiningOp<lm::WeightOp>();
       if (!source || cast<RankedTensorType>(source.getType()).getRank() != 2)
@@ -32,8 +32,18 @@ struct ChooseFormats : impl::ChooseFormatsBase<ChooseFormats> {
         if (choice->of(tensor.getTensor(), use) != format && differing.empty())
           differing = ("'" + source.getTensor() + "' and '" + tensor.getTensor() + "'").str();
       }
+      if (use == MatrixUse::Head && choice->ofTables().value_or(format) != format &&
+          llvm::any_of(weight->getUsers(), llvm::IsaPred<pack::EmbedOp>))
+        tied = source.getTensor().str();
       setFormat(weight, format);
     });
+    if (!tied.empty()) {
+      getOperation().emitError()
+          << "weights: embed= does not reach '" << tied
+          << "', which is this model's head too: head= chooses its format; leave embed= out, give "
+             "both one format, or name another table by a pattern";
+      return signalPassFailure();
+    }
     if (!differing.empty()) {
       getOperation().emitError() << "weights: the patterns give " << differing
                                  << " different formats; the experts of a layer have one";

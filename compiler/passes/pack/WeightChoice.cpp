@@ -94,6 +94,14 @@ MatrixFormat WeightChoice::of(llvm::StringRef tensor, MatrixUse use) {
   return format;
 }
 
+std::optional<MatrixFormat> WeightChoice::ofTables() const {
+  std::optional<MatrixFormat> format;
+  for (const Rule &rule : rules)
+    if (rule.use == MatrixUse::Table)
+      format = rule.format;
+  return format;
+}
+
 std::vector<std::string> WeightChoice::unused() const {
   std::vector<std::string> texts;
   for (const Rule &rule : rules)

@@ -34,6 +34,9 @@ public:
   /// multiplied at all.
   MatrixFormat of(llvm::StringRef tensor, MatrixUse use);
 
+  /// What embed= says, if it is there.
+  std::optional<MatrixFormat> ofTables() const;
+
   /// Patterns that no matrix has fitted so far, abridged for messages; empty if each had one.
   std::vector<std::string> unused() const;
 

@@ -44,6 +44,9 @@ for row in rows:
         positions = each["context"] + 2  # of three tokens, on average
         if abs(kv / (positions * row["kv_bytes_per_position"]) - 1) > 0.01:
             faults.append(f"{kv} bytes of KV cache a token after {each['context']}")
+        both = each["of_stream_weights"] * (1 + kv / ratio)  # printed to four places
+        if abs(each["of_stream"] - both) > 0.0002 + 0.001 * both:
+            faults.append(f"{each['of_stream']} of stream with the KV cache, not {both}")
     for which in ("prefill_stages", "decode_stages"):
         if not row[which] or any(kind["seconds"] <= 0 for kind in row[which].values()):
             faults.append(f"{which}: {row[which]}")

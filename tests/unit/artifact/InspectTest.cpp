@@ -63,7 +63,8 @@ TEST_F(Inspect, Json) {
       "kv_bytes_at_context": 21504,
       "plan": null}],
     "provenance": {"compiler": "coppice 0.1.0", "source":
-      "abababababababababababababababababababababababababababababababab"}
+      "abababababababababababababababababababababababababababababababab",
+      "calibrated": false}
   })");
   ASSERT_TRUE(bool(expected)) << llvm::toString(expected.takeError());
   std::string a, b;
