@@ -81,8 +81,9 @@ struct PlanMemory : impl::PlanMemoryBase<PlanMemory> {
   void runOnOperation() override {
     if (context < 0 || context > COPPICE_MAX_ID || largestStep < 1 ||
         largestStep > COPPICE_MAX_ID) {
-      getOperation().emitError() << "context is " << context << " and largest-step " << largestStep
-                                 << "; they lie from 0 and 1 to " << COPPICE_MAX_ID;
+      getOperation().emitError() << "context is " << int64_t(context) << " and largest-step "
+                                 << int64_t(largestStep) << "; they lie from 0 and 1 to "
+                                 << COPPICE_MAX_ID;
       return signalPassFailure();
     }
     for (auto step : getOperation().getOps<pack::StepOp>()) {
