@@ -36,6 +36,7 @@ private:
   void checkFunction(func::FuncOp function);
   void checkOrder(ArrayRef<lm::BlockOp> blocks);
   void checkParts(lm::BlockOp block);
+  void checkReach(lm::BlockOp block);
   void checkPlain(Operation *op);
 };
 
@@ -65,8 +66,10 @@ void VerifyImportedPass::checkFunction(func::FuncOp function) {
       checkPlain(op);
   });
   checkOrder(blocks);
-  for (lm::BlockOp block : blocks)
+  for (lm::BlockOp block : blocks) {
     checkParts(block);
+    checkReach(block);
+  }
 }
 
 /// Nothing cut yet (but masked, if so asked), and weights where the passes look for them.
@@ -112,4 +115,24 @@ void VerifyImportedPass::checkParts(lm::BlockOp block) {
     check(findAttentionParts(block));
   else
     check(findFfnParts(block));
+}
+
+/// A skipped block is its input, and nothing else depends on what it would have computed: blocks
+/// read rows of their own, and an ffn block the residual of its layer's attention block.
+void VerifyImportedPass::checkReach(lm::BlockOp block) {
+  auto attention = block.getInput().getDefiningOp<lm::BlockOp>();
+  bool sideBySide = block.getKind() == lm::BlockKind::Ffn && attention &&
+                    attention.getKind() == lm::BlockKind::Attention &&
+                    attention.getLayer() == block.getLayer();
+  block.getBody().walk([&](Operation *op) {
+    for (Value operand : op->getOperands()) {
+      if (!lm::isTokenRows(operand.getType()) ||
+          block.getBody().isAncestor(operand.getParentRegion()) ||
+          (sideBySide && operand == attention.getInput()))
+        continue;
+      fail(op) << describe(block) << " reads rows from outside that are not the residual of its "
+               << "layer";
+      return;
+    }
+  });
 }

@@ -147,3 +147,43 @@ module attributes {lm.model_type = "opt", lm.context = 8 : i32} {
     return %4 : tensor<?x2xf32>
   }
 }
+
+// -----
+
+// Rows from elsewhere than the residual: an attention block that reads the embedding past its input,
+// an ffn block that reads the residual of another layer.
+module attributes {lm.model_type = "opt", lm.context = 8 : i32} {
+  lm.tensor private @w : tensor<2x2xf32>
+  func.func @model(%tokens: tensor<?xi32>, %positions: tensor<?xi32>) -> tensor<?x2xf32> {
+    %w = lm.weight @w : tensor<2x2xf32>
+    %0 = lm.embed %tokens, %w : tensor<?xi32>, tensor<2x2xf32> -> tensor<?x2xf32>
+    %e = lm.add %0, %0 : tensor<?x2xf32>, tensor<?x2xf32> -> tensor<?x2xf32>
+    %1 = lm.block attention layer 0 (%a = %e) : tensor<?x2xf32> {
+      // expected-error @+1 {{import: the attention block of layer 0 reads rows from outside that are not the residual of its layer}}
+      %q = lm.linear %0, %w : tensor<?x2xf32>, tensor<2x2xf32> -> tensor<?x2xf32>
+      %h = lm.attention %q, %q, %q head_dim 2 kv_map [0] scale 1.0 : tensor<?x2xf32>, tensor<?x2xf32>, tensor<?x2xf32> -> tensor<?x2xf32>
+      %o = lm.linear %h, %w : tensor<?x2xf32>, tensor<2x2xf32> -> tensor<?x2xf32>
+      lm.yield %o : tensor<?x2xf32>
+    }
+    %2 = lm.block ffn layer 0 (%a = %1) : tensor<?x2xf32> {
+      %u = lm.linear %e, %w : tensor<?x2xf32>, tensor<2x2xf32> -> tensor<?x2xf32>
+      %f = lm.activation relu %u : tensor<?x2xf32> -> tensor<?x2xf32>
+      %d = lm.linear %f, %w : tensor<?x2xf32>, tensor<2x2xf32> -> tensor<?x2xf32>
+      lm.yield %d : tensor<?x2xf32>
+    }
+    %3 = lm.block attention layer 1 (%a = %2) : tensor<?x2xf32> {
+      %q = lm.linear %a, %w : tensor<?x2xf32>, tensor<2x2xf32> -> tensor<?x2xf32>
+      %h = lm.attention %q, %q, %q head_dim 2 kv_map [0] scale 1.0 : tensor<?x2xf32>, tensor<?x2xf32>, tensor<?x2xf32> -> tensor<?x2xf32>
+      %o = lm.linear %h, %w : tensor<?x2xf32>, tensor<2x2xf32> -> tensor<?x2xf32>
+      lm.yield %o : tensor<?x2xf32>
+    }
+    %4 = lm.block ffn layer 1 (%a = %3) : tensor<?x2xf32> {
+      // expected-error @+1 {{import: the ffn block of layer 1 reads rows from outside that are not the residual of its layer}}
+      %u = lm.linear %e, %w : tensor<?x2xf32>, tensor<2x2xf32> -> tensor<?x2xf32>
+      %f = lm.activation relu %u : tensor<?x2xf32> -> tensor<?x2xf32>
+      %d = lm.linear %f, %w : tensor<?x2xf32>, tensor<2x2xf32> -> tensor<?x2xf32>
+      lm.yield %d : tensor<?x2xf32>
+    }
+    return %4 : tensor<?x2xf32>
+  }
+}
