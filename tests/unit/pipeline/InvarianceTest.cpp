@@ -137,7 +137,14 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"llama-rope3", "", kInt4, "bf16"}, Case{"llama-gqa", "plan-b", kInt4, "i8"},
         Case{"opt-icl", "pruned", kInt8Opt, "bf16"}, Case{"opt-icl", "pruned", kInt4, "i8"},
         Case{"gemma2-caps", "plan-a", "stored", "f32"}, Case{"gemma3-local", "", kInt4, "bf16"},
-        Case{"mistral-window", "plan-b", kInt8, "i8"}),
+        Case{"mistral-window", "plan-b", kInt8, "i8"},
+        // Experts: a row's choice and its experts' sums do not see who else is in the step.
+        Case{"mixtral-ties", "plan-a", "stored", "f32"}, Case{"mixtral-window", "", "i8", "bf16"},
+        Case{"qwen3-moe-renorm", "", "f32", "f32"}, Case{"qwen3-moe-mixed", "plan-b", kInt4, "i8"},
+        Case{"gpt2", "plan-a", kInt4, "f32"}, Case{"falcon-multi-query", "plan-a", "stored", "i8"},
+        Case{"falcon-grouped", "plan-b", "i8", "f32"}, Case{"phi-2", "plan-a", "stored", "f32"},
+        Case{"phi3-longrope", "plan-b", "bf16", "f32"},
+        Case{"qwen3-norms", "plan-a", "i8", "bf16"}),
     [](const testing::TestParamInfo<Case> &info) {
       std::string name = std::string(info.param.model) + "_" + info.param.plan + "_" +
                          llvm::StringRef(info.param.weights).split(',').first.str() + "_kv_" +
