@@ -41,23 +41,26 @@ static void quantizeGroup(KernelBuilder &k, ArrayRef<Value> chunks, Value zero, 
 
 void kernels::quantizeRow(KernelBuilder &k, Value width, Value zero, Value out,
                           llvm::function_ref<Value(Value, Value)> value) {
-  Value rest = k.urem(width, args::kGroup), whole = k.sub(width, rest);
-  Value point = k.create<arith::TruncIOp>(k.i32, zero);
-  auto at = [&](Value index) {
-    return k.at(out, k.mul(k.udiv(index, args::kGroup), k.i64c(args::kQuantizedGroup)));
-  };
-  k.forRange(k.i64c(0), whole, args::kGroup, [&](Value i) {
-    Value low = value(i, Value()), high = value(k.add(i, k.i64c(kLanes)), Value());
-    quantizeGroup(k, {low, high}, point, at(i));
-  });
-  k.ifThen(k.less(whole, width), [&] {
-    Values chunks;
-    for (int64_t before : {0u, kLanes}) {
-      Value live = k.firstLanes(k.sub(rest, k.i64c(before)));
-      Value x = value(k.add(whole, k.i64c(before)), live);
-      chunks.push_back(k.select(live, x, k.f32c(0, kLanes)));
-    }
-    quantizeGroup(k, chunks, point, at(whole));
+  Value point = k.create<arith::TruncIOp>(k.i32, zero), group = k.i64c(args::kGroup);
+  k.forRange(k.i64c(0), width, args::kGroup, [&](Value first) {
+    Value left = k.sub(width, first);
+    // The last group may be shorter: rare, so its halves share one code.
+    Values chunks = k.ifElse(
+        k.less(left, group),
+        [&] {
+          Value none = k.f32c(0, kLanes);
+          return k.forRange(k.i64c(0), group, kLanes, {none, none},
+                            [&](Value before, ValueRange halves) {
+                              Value live = k.firstLanes(k.sub(left, before));
+                              Value x = value(k.add(first, before), live);
+                              return Values{halves[1], k.select(live, x, none)};
+                            });
+        },
+        [&] {
+          return Values{value(first, Value()), value(k.add(first, k.i64c(kLanes)), Value())};
+        });
+    Value place = k.mul(k.udiv(first, args::kGroup), k.i64c(args::kQuantizedGroup));
+    quantizeGroup(k, chunks, point, k.at(out, place));
   });
 }
 

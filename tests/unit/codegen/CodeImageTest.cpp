@@ -123,11 +123,15 @@ TEST(CodeImage, IsReproducible) {
 // The kernels of one model stay within the code budget: 40 KB with float weights, so that an
 // artifact spends 64 KB on everything that is not weights or tokenizer. In floats every norm and
 // activation is counted, though no model has them all; with i4 weights under an i8 head, which are
-// two linear kernels, those of a Llama.
+// two linear kernels, those of a Llama. Windows, soft caps and experts have kernels instead of
+// these or beside them, and are not counted.
 TEST(CodeImage, StaysWithinItsBudget) {
   for (bool quantized : {false, true}) {
     std::vector<std::string> names;
     for (llvm::StringRef name : kernelNames()) {
+      if (name.contains("window") || name.contains("softcap") || name.contains("ring") ||
+          name.starts_with("expert"))
+        continue;
       bool attention = name.starts_with("attention") || name.starts_with("kv_write");
       bool codes = !attention &&
                    (name.ends_with("_i8") || name.ends_with("_i4") || name.ends_with("quantize"));
