@@ -16,6 +16,11 @@ Value GraphBuilder::experts(Value x, const llvm::Twine &name, const Dim &hidden,
          "checkpoint with enough experts");
     return x;
   }
+  if (count.size > mostExperts) {
+    fail(configPath + ": \"" + prefix + base + "\" has " + llvm::Twine(count.size) + " experts (" +
+         count.field + "), and no model has more than " + llvm::Twine(mostExperts) + " in a layer");
+    return x;
+  }
   Dim width = outputs(first + form.gate, form.width, hidden);
   Value scores = linear(x, router, count, hidden, /*bias=*/false);
   auto moe = builder.create<lm::MoeOp>(scores.getLoc(), x.getType(), x, scores,

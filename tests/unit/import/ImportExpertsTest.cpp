@@ -97,6 +97,8 @@ TEST_F(Import, ExpertsThatDoNotFit) {
   folder.write("config.json", mixtralConfig(R"(, "num_experts_per_tok": 5)"));
   EXPECT_HOLDS(errorOf(), "num_experts_per_tok is 5, and \"model.layers.0.block_sparse_moe\" has 4 "
                           "experts");
+  writeModel(mixtralConfig(), {{layer + "gate.weight", {4097, 16}}});
+  EXPECT_HOLDS(errorOf(), "has 4097 experts");
   writeModel(mixtralConfig(), {{layer + "experts.2.w3.weight", {5, 16}}});
   EXPECT_HOLDS(errorOf(), "\"" + layer + "experts.2.w3.weight\" has shape [5, 16]");
   EXPECT_HOLDS(errorOf(), "rows of \"" + layer + "experts.0.w1.weight\"");
