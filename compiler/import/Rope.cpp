@@ -27,9 +27,11 @@ void readYarn(ConfigReader &scaling, RopeParameters &rope, int64_t context) {
   // With an original length the library's versions disagree on which of the two is the factor.
   double ratio = double(context) / double(rope.originalContext);
   if (scaling.has("original_max_position_embeddings") && std::abs(rope.factor - ratio) > 1e-6)
-    scaling.fail("factor", "is not max_position_embeddings / original_max_position_embeddings, and "
-                           "versions of transformers differ in which of the two they take; make "
-                           "them agree");
+    scaling.fail("factor",
+                 "is not max_position_embeddings / original_max_position_embeddings, and "
+                 "versions of transformers differ in which of the two they take; for this "
+                 "factor, set max_position_embeddings to " +
+                     llvm::Twine(int64_t(rope.factor * double(rope.originalContext))));
   rope.betaFast = scaling.number("beta_fast", 1e-6, 1e6, rope.betaFast);
   rope.betaSlow = scaling.number("beta_slow", 1e-6, 1e6, rope.betaSlow);
   if (!scaling.flag("truncate", true))

@@ -161,7 +161,9 @@ TEST(Rope, RefusesOtherKinds) {
 TEST(Rope, RefusesContradictions) {
   EXPECT_HOLDS(errorOf(R"({"rope_scaling": {"type": "yarn", "factor": 4.0,
                            "original_max_position_embeddings": 1024}})"),
-               "\"rope_scaling.factor\" is 4, which is not max_position_embeddings / original");
+               "\"rope_scaling.factor\" is 4, which is not max_position_embeddings / "
+               "original_max_position_embeddings, and versions of transformers differ in which of "
+               "the two they take; for this factor, set max_position_embeddings to 4096");
   EXPECT_HOLDS(errorOf(R"({"rope_scaling": {"type": "yarn"}})"),
                "\"rope_scaling.factor\" is missing");
   EXPECT_HOLDS(errorOf(R"({"rope_scaling": {"type": "yarn", "factor": 2, "truncate": false}})"),
