@@ -18,6 +18,7 @@ FORMATS = (  # name, flags of compile
     ("f32", ["--weights", "f32"]),
     ("f16", ["--weights", "f16"]),
     ("bf16", ["--weights", "bf16"]),
+    ("bf16, x86-64-v4-bf16", ["--weights", "bf16", "--target", "x86-64-v4-bf16"]),
     ("i8", ["--weights", "i8"]),
     ("i8, calibrated", ["--weights", "i8", "--calibration", "STATS"]),
     ("i8, out_proj=i8", ["--weights", "i8,*.out_proj.weight=i8"]),  # OPT's name for it
@@ -38,6 +39,11 @@ def call(command, **options):
     return done.stdout
 
 
+def has_bf16_dots():
+    with open("/proc/cpuinfo", encoding="ascii", errors="replace") as file:
+        return "avx512_bf16" in file.read().split()
+
+
 def compile_all(tools, model, text, scratch):
     """{format: artifact}; without the calibrated ones where there is no text."""
     name = os.path.basename(model)
@@ -48,6 +54,8 @@ def compile_all(tools, model, text, scratch):
     artifacts = {}
     for number, (label, flags) in enumerate(FORMATS):
         if ("STATS" in flags and not text) or ("out_proj" in label and "opt" not in name):
+            continue
+        if "x86-64-v4-bf16" in flags and not has_bf16_dots():
             continue
         output = os.path.join(scratch, f"{name}-{number}.coppice")
         flags = [statistics if flag == "STATS" else flag for flag in flags]
