@@ -303,8 +303,8 @@ func.func @f(%x: tensor<4xf16>) {
 // -----
 
 func.func @f(%x: tensor<?x4xf32>, %c: tensor<4xf32>) {
-  // expected-error@+1 {{'lm.mul' op result is}}
-  %0 = lm.mul %x, %c : tensor<?x4xf32>, tensor<4xf32> -> tensor<?x4xf32>
+  // expected-error@+1 {{'lm.mul' op result is 'tensor<4xf32>', but its operands give 'tensor<?x4xf32>'}}
+  %0 = lm.mul %x, %c : tensor<?x4xf32>, tensor<4xf32> -> tensor<4xf32>
   return
 }
 

@@ -58,10 +58,10 @@ func.func @rows(%ids: tensor<?xi32>, %pos: tensor<?xi32>, %x: tensor<?x4xf32>) {
     : tensor<?x4xf32> -> tensor<?x4xf32>
   // CHECK: %[[PAIR:.*]] = lm.splat 1.500000e+00 : tensor<2xf32>
   %pair = lm.splat 1.5 : tensor<2xf32>
-  // CHECK: lm.rms_norm %[[X]] scale %[[PAIR]] group 2 eps 1.000000e-06 : tensor<?x4xf32>, tensor<2xf32> -> tensor<?x4xf32>
-  %n0 = lm.rms_norm %x scale %pair group 2 eps 1.0e-6 : tensor<?x4xf32>, tensor<2xf32> -> tensor<?x4xf32>
-  // CHECK: lm.rms_norm %[[PAIR]] scale %[[PAIR]] eps 1.000000e-06 : tensor<2xf32>, tensor<2xf32> -> tensor<2xf32>
-  %n1 = lm.rms_norm %pair scale %pair eps 1.0e-6 : tensor<2xf32>, tensor<2xf32> -> tensor<2xf32>
+  // CHECK: lm.rms_norm %[[X]] scale %[[PAIR]] group 2 eps 1.000000e-05 : tensor<?x4xf32>, tensor<2xf32> -> tensor<?x4xf32>
+  %n0 = lm.rms_norm %x scale %pair group 2 eps 1.0e-5 : tensor<?x4xf32>, tensor<2xf32> -> tensor<?x4xf32>
+  // CHECK: lm.rms_norm %[[PAIR]] scale %[[PAIR]] eps 1.000000e-05 : tensor<2xf32>, tensor<2xf32> -> tensor<2xf32>
+  %n1 = lm.rms_norm %pair scale %pair eps 1.0e-5 : tensor<2xf32>, tensor<2xf32> -> tensor<2xf32>
   // CHECK: lm.mul %[[X]], %[[SCALE]] : tensor<?x4xf32>, tensor<4xf32> -> tensor<?x4xf32>
   %n2 = lm.mul %x, %scale : tensor<?x4xf32>, tensor<4xf32> -> tensor<?x4xf32>
   // CHECK: lm.softcap %[[X]] cap 3.000000e+01 : tensor<?x4xf32> -> tensor<?x4xf32>
@@ -73,8 +73,8 @@ func.func @rows(%ids: tensor<?xi32>, %pos: tensor<?xi32>, %x: tensor<?x4xf32>) {
     : tensor<?x4xf32>, tensor<?x4xf32>, tensor<?x4xf32> -> tensor<?x4xf32>
   // CHECK: lm.layer_norm %[[X]] bias %[[SCALE]] : tensor<4xf32> eps 0.000000e+00
   %4 = lm.layer_norm %x bias %scale : tensor<4xf32> eps 0.0 : tensor<?x4xf32> -> tensor<?x4xf32>
-  // CHECK: lm.rms_norm %[[X]] scale %[[SCALE]] eps 9.9999999999999995E-7 : tensor<?x4xf32>, tensor<4xf32> -> tensor<?x4xf32>
-  %5 = lm.rms_norm %x scale %scale eps 1.0e-6 : tensor<?x4xf32>, tensor<4xf32> -> tensor<?x4xf32>
+  // CHECK: lm.rms_norm %[[X]] scale %[[SCALE]] eps 1.000000e-05 : tensor<?x4xf32>, tensor<4xf32> -> tensor<?x4xf32>
+  %5 = lm.rms_norm %x scale %scale eps 1.0e-5 : tensor<?x4xf32>, tensor<4xf32> -> tensor<?x4xf32>
   // CHECK: lm.linear %[[X]], %[[TABLE]] : tensor<?x4xf32>, tensor<8x4xf16> -> tensor<?x8xf32>
   %6 = lm.linear %x, %table : tensor<?x4xf32>, tensor<8x4xf16> -> tensor<?x8xf32>
   // CHECK: lm.linear %[[X]], %[[TABLE]] bias %[[BIAS]] : tensor<?x4xf32>, tensor<8x4xf16>, tensor<8xf32> -> tensor<?x8xf32>

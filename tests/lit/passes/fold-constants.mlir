@@ -240,7 +240,7 @@ func.func @norm_after(%x: tensor<?x2xf32>) -> tensor<?x2xf32> {
     %w = lm.weight @w cols <> : tensor<2x0xf32>
     %n = lm.weight @n : tensor<2xf32>
     %2 = lm.linear %s, %w : tensor<?x0xf32>, tensor<2x0xf32> -> tensor<?x2xf32>
-    %3 = lm.rms_norm %2 scale %n eps 1.0e-06 : tensor<?x2xf32>, tensor<2xf32> -> tensor<?x2xf32>
+    %3 = lm.rms_norm %2 scale %n eps 1.0e-05 : tensor<?x2xf32>, tensor<2xf32> -> tensor<?x2xf32>
     %4 = lm.add %a, %3 : tensor<?x2xf32>, tensor<?x2xf32> -> tensor<?x2xf32>
     lm.yield %4 : tensor<?x2xf32>
   }
@@ -257,15 +257,15 @@ lm.tensor private @w : tensor<2x2xf32>
 lm.tensor private @n : tensor<2xf32>
 func.func @norm_after_bias(%x: tensor<?x2xf32>) -> tensor<?x2xf32> {
   // CHECK: %[[N:.+]] = lm.weight @n
-  // CHECK: %[[R:.+]] = lm.rms_norm %[[N]] scale %[[N]] eps 1.000000e-06 : tensor<2xf32>, tensor<2xf32> -> tensor<2xf32>
-  // CHECK: %[[C:.+]] = lm.layer_norm %[[R]] eps 1.000000e-06 : tensor<2xf32> -> tensor<2xf32>
+  // CHECK: %[[R:.+]] = lm.rms_norm %[[N]] scale %[[N]] eps 1.000000e-05 : tensor<2xf32>, tensor<2xf32> -> tensor<2xf32>
+  // CHECK: %[[C:.+]] = lm.layer_norm %[[R]] eps 1.000000e-05 : tensor<2xf32> -> tensor<2xf32>
   // CHECK: lm.add %[[X]], %[[C]] : tensor<?x2xf32>, tensor<2xf32> -> tensor<?x2xf32>
   %s = lm.select %x cols <> : tensor<?x2xf32> -> tensor<?x0xf32>
   %w = lm.weight @w cols <> : tensor<2x0xf32>
   %n = lm.weight @n : tensor<2xf32>
   %2 = lm.linear %s, %w bias %n : tensor<?x0xf32>, tensor<2x0xf32>, tensor<2xf32> -> tensor<?x2xf32>
-  %3 = lm.rms_norm %2 scale %n eps 1.0e-06 : tensor<?x2xf32>, tensor<2xf32> -> tensor<?x2xf32>
-  %4 = lm.layer_norm %3 eps 1.0e-06 : tensor<?x2xf32> -> tensor<?x2xf32>
+  %3 = lm.rms_norm %2 scale %n eps 1.0e-05 : tensor<?x2xf32>, tensor<2xf32> -> tensor<?x2xf32>
+  %4 = lm.layer_norm %3 eps 1.0e-05 : tensor<?x2xf32> -> tensor<?x2xf32>
   %5 = lm.add %x, %4 : tensor<?x2xf32>, tensor<?x2xf32> -> tensor<?x2xf32>
   return %5 : tensor<?x2xf32>
 }
@@ -279,14 +279,14 @@ lm.tensor private @w : tensor<2x2xf32>
 lm.tensor private @n : tensor<2xf32>
 func.func @norm_stays(%x: tensor<?x2xf32>) -> tensor<?x2xf32> {
   // CHECK: lm.rms_norm {{.*}} eps 0.000000e+00 : tensor<?x2xf32>
-  // CHECK: lm.rms_norm {{.*}} eps 1.000000e-06 : tensor<?x2xf32>
+  // CHECK: lm.rms_norm {{.*}} eps 1.000000e-05 : tensor<?x2xf32>
   %s = lm.select %x cols <> : tensor<?x2xf32> -> tensor<?x0xf32>
   %w = lm.weight @w cols <> : tensor<2x0xf32>
   %n = lm.weight @n : tensor<2xf32>
   %2 = lm.linear %s, %w : tensor<?x0xf32>, tensor<2x0xf32> -> tensor<?x2xf32>
   %3 = lm.rms_norm %2 scale %n eps 0.0 : tensor<?x2xf32>, tensor<2xf32> -> tensor<?x2xf32>
   %4 = lm.add %x, %3 : tensor<?x2xf32>, tensor<?x2xf32> -> tensor<?x2xf32>
-  %5 = lm.rms_norm %x scale %n eps 1.0e-06 : tensor<?x2xf32>, tensor<2xf32> -> tensor<?x2xf32>
+  %5 = lm.rms_norm %x scale %n eps 1.0e-05 : tensor<?x2xf32>, tensor<2xf32> -> tensor<?x2xf32>
   %6 = lm.add %4, %5 : tensor<?x2xf32>, tensor<?x2xf32> -> tensor<?x2xf32>
   return %6 : tensor<?x2xf32>
 }

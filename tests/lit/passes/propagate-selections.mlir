@@ -198,7 +198,7 @@ func.func @head_norm(%x: tensor<?x2xf32>) -> tensor<?x4xf32> {
   // CHECK: %[[L:.+]] = lm.linear %[[X]], %[[Q]]
   // CHECK: %[[M:.+]] = lm.mul %[[L]], %[[C]]
   // CHECK: %[[S:.+]] = lm.softcap %[[M]] cap 3.000000e+00 : tensor<?x4xf32>
-  // CHECK: %[[R:.+]] = lm.rms_norm %[[S]] scale %[[N]] group 2 eps 1.000000e-06 : tensor<?x4xf32>, tensor<2xf32>
+  // CHECK: %[[R:.+]] = lm.rms_norm %[[S]] scale %[[N]] group 2 eps 1.000000e-05 : tensor<?x4xf32>, tensor<2xf32>
   // CHECK: return %[[R]]
   %q = lm.weight @q : tensor<6x2xf32>
   %n = lm.weight @n : tensor<2xf32>
@@ -206,7 +206,7 @@ func.func @head_norm(%x: tensor<?x2xf32>) -> tensor<?x4xf32> {
   %1 = lm.linear %x, %q : tensor<?x2xf32>, tensor<6x2xf32> -> tensor<?x6xf32>
   %2 = lm.mul %1, %c : tensor<?x6xf32>, tensor<6xf32> -> tensor<?x6xf32>
   %3 = lm.softcap %2 cap 3.0 : tensor<?x6xf32> -> tensor<?x6xf32>
-  %4 = lm.rms_norm %3 scale %n group 2 eps 1.0e-06 : tensor<?x6xf32>, tensor<2xf32> -> tensor<?x6xf32>
+  %4 = lm.rms_norm %3 scale %n group 2 eps 1.0e-05 : tensor<?x6xf32>, tensor<2xf32> -> tensor<?x6xf32>
   %5 = lm.select %4 cols <4, 5, 0, 1> : tensor<?x6xf32> -> tensor<?x4xf32>
   return %5 : tensor<?x4xf32>
 }
@@ -220,9 +220,9 @@ func.func @norms_stay(%x: tensor<?x4xf32>, %s: tensor<4xf32>, %h: tensor<2xf32>)
   // CHECK: lm.select
   // CHECK: lm.rms_norm %{{.+}} scale %{{.+}} group 2 eps {{.*}} : tensor<?x4xf32>
   // CHECK: lm.select
-  %1 = lm.rms_norm %x scale %s eps 1.0e-06 : tensor<?x4xf32>, tensor<4xf32> -> tensor<?x4xf32>
+  %1 = lm.rms_norm %x scale %s eps 1.0e-05 : tensor<?x4xf32>, tensor<4xf32> -> tensor<?x4xf32>
   %2 = lm.select %1 cols <0, 1> : tensor<?x4xf32> -> tensor<?x2xf32>
-  %3 = lm.rms_norm %x scale %h group 2 eps 1.0e-06 : tensor<?x4xf32>, tensor<2xf32> -> tensor<?x4xf32>
+  %3 = lm.rms_norm %x scale %h group 2 eps 1.0e-05 : tensor<?x4xf32>, tensor<2xf32> -> tensor<?x4xf32>
   %4 = lm.select %3 cols <1, 2> : tensor<?x4xf32> -> tensor<?x2xf32>
   %5 = lm.add %2, %4 : tensor<?x2xf32>, tensor<?x2xf32> -> tensor<?x2xf32>
   return %5 : tensor<?x2xf32>
