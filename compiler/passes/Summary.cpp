@@ -142,12 +142,19 @@ static bool isFolded(lm::WeightOp weight) {
          });
 }
 
-static uint64_t countParameters(ModuleOp module) {
+/// True in a region of an expert beyond as many as a token is sent to: a layer's experts are alike.
+static bool isIdle(lm::WeightOp weight) {
+  auto moe = dyn_cast<lm::MoeOp>(weight->getParentOp());
+  return moe && weight->getParentRegion()->getRegionNumber() >= moe.getTopK();
+}
+
+/// `active`: only those that one token needs.
+static uint64_t countParameters(ModuleOp module, bool active) {
   // A row that several ops read, a tied embedding's say, counts once, as the widest reads it; the
   // rows of a fused tensor are each read by one.
   std::map<StringRef, std::vector<uint32_t>> columnsOfRows;
   module.walk([&](lm::WeightOp weight) {
-    if (isFolded(weight))
+    if (isFolded(weight) || (active && isIdle(weight)))
       return;
     auto type = cast<RankedTensorType>(weight.getType());
     uint32_t columns = type.getRank() == 2 ? type.getDimSize(1) : 1;
@@ -167,19 +174,6 @@ static uint64_t countParameters(ModuleOp module) {
   return sum;
 }
 
-/// Parameters of experts that a token is not sent to, dead ones included.
-static uint64_t countIdle(ModuleOp module) {
-  uint64_t idle = 0;
-  module.walk([&](lm::MoeOp moe) {
-    uint64_t each = 0; // experts of a layer are alike
-    moe.getExperts().front().walk([&](lm::WeightOp weight) {
-      each += cast<RankedTensorType>(weight.getType()).getNumElements();
-    });
-    idle += (moe.getExperts().size() - moe.getTopK()) * each;
-  });
-  return idle;
-}
-
 ModelSummary coppice::summarize(ModuleOp imported, ModuleOp module) {
   ModelSummary summary;
   std::map<int32_t, LayerBlocks> after = blocksOf(module);
@@ -193,7 +187,7 @@ ModelSummary coppice::summarize(ModuleOp imported, ModuleOp module) {
       describeNeurons(layer, before.ffn, now.ffn);
     summary.layers.push_back(std::move(layer));
   }
-  summary.parameters = countParameters(module);
-  summary.activeParameters = summary.parameters - countIdle(module);
+  summary.parameters = countParameters(module, /*active=*/false);
+  summary.activeParameters = countParameters(module, /*active=*/true);
   return summary;
 }

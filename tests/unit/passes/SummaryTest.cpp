@@ -35,6 +35,7 @@ protected:
     mlir::PassManager passes(&context);
     passes.addPass(createRemoveSkippedBlocks());
     passes.addPass(createMasksToSelections());
+    passes.addPass(createRemoveDeadExperts());
     passes.addPass(createPropagateSelections());
     passes.addPass(createRemoveDeadKvHeads());
     passes.addPass(createPropagateSelections());
@@ -58,6 +59,8 @@ void expectSame(const LayerSummary &a, const LayerSummary &b) {
   EXPECT_EQ(a.headsBefore, b.headsBefore);
   EXPECT_EQ(a.kvHeadsBefore, b.kvHeadsBefore);
   EXPECT_EQ(a.neuronsBefore, b.neuronsBefore);
+  EXPECT_EQ(a.expertsBefore, b.expertsBefore);
+  EXPECT_EQ(a.experts, b.experts);
   EXPECT_EQ(a.heads, b.heads);
   EXPECT_EQ(a.kvHeads, b.kvHeads);
   EXPECT_EQ(a.neurons, b.neurons);
@@ -81,8 +84,8 @@ TEST_F(Summary, CountsTheWhole) {
 }
 
 // Masked or shrunk, the same heads and neurons are left, in the original's numbers; head 2 takes
-// its KV head along. Shrunk, the tensors are smaller: q 4x4, k 2x4, o 4x4; u is still read whole,
-// by the up projection's columns, in 2 rows; r is gone with its block.
+// its KV head along. Shrunk, the tensors are smaller: q 4x4, k 2x4, o 4x4; u is read in
+// two rows, and in two columns of the other two, 12 in all; r is gone with its block.
 TEST_F(Summary, IsTheSameMaskedAndShrunk) {
   mask(R"({"layer": 0, "heads": [2], "neurons": [1, 3]}, {"layer": 1, "whole": true})");
   ModelSummary masked = summary();
@@ -97,7 +100,51 @@ TEST_F(Summary, IsTheSameMaskedAndShrunk) {
   for (size_t i = 0; i < masked.layers.size(); ++i)
     expectSame(masked.layers[i], shrunk.layers[i]);
   EXPECT_EQ(masked.parameters, 20u + 24 + 16 + 24 + 16 + 12);
-  EXPECT_EQ(shrunk.parameters, 20u + 16 + 8 + 16 + 8);
+  EXPECT_EQ(shrunk.parameters, 20u + 16 + 8 + 16 + 12);
+}
+
+// Experts by the original's numbers, masked or shrunk; shrunk, the router has a row less: r 2x4.
+// The experts read one tensor, so that a token that is sent to two of them needs all there are.
+TEST_F(Summary, SaysWhichExpertsAreLeft) {
+  EXPECT_EQ(summary().layers[0].expertsBefore, 0);
+  EXPECT_EQ(summary().layers[1].expertsBefore, 3);
+  EXPECT_EQ(summary().layers[1].experts, (List{0, 1, 2}));
+  mask(R"({"layer": 1, "experts": [1]})");
+  EXPECT_EQ(summary().layers[1].experts, (List{0, 2}));
+  shrink();
+  ModelSummary shrunk = summary();
+  EXPECT_EQ(shrunk.layers[1].experts, (List{0, 2}));
+  EXPECT_EQ(shrunk.parameters, 20u + 24 + 16 + 24 + 16 + 8);
+  EXPECT_EQ(shrunk.activeParameters, shrunk.parameters);
+}
+
+// Of experts with tensors of their own a token needs as many as it is sent to: 2 of 3, each 4.
+TEST_F(Summary, CountsWhatOneTokenNeeds) {
+  std::string regions, tensors;
+  for (char name : {'a', 'b', 'c'}) {
+    std::string w(1, name);
+    tensors += "lm.tensor private @" + w + " : tensor<2x2xf32>\n";
+    regions += std::string(regions.empty() ? "" : ", ") +
+               "{ ^bb0(%r: tensor<?x2xf32>): %w = lm.weight @" + w +
+               " : tensor<2x2xf32> %z = lm.linear %r, %w : tensor<?x2xf32>, tensor<2x2xf32> -> "
+               "tensor<?x2xf32> lm.yield %z : tensor<?x2xf32> }";
+  }
+  auto experts = mlir::parseSourceString<mlir::ModuleOp>(
+      tensors + "lm.tensor private @g : tensor<3x2xf32>\n" + R"(
+    func.func @f(%x: tensor<?x2xf32>) -> tensor<?x2xf32> {
+      %0 = lm.block ffn layer 0 (%a = %x) : tensor<?x2xf32> {
+        %g = lm.weight @g : tensor<3x2xf32>
+        %s = lm.linear %a, %g : tensor<?x2xf32>, tensor<3x2xf32> -> tensor<?x3xf32>
+        %y = lm.moe %a scores %s top_k 2 : tensor<?x2xf32>, tensor<?x3xf32> -> tensor<?x2xf32> )" +
+          regions + R"(
+        lm.yield %y : tensor<?x2xf32>
+      }
+      return %0 : tensor<?x2xf32>
+    })",
+      &context);
+  ASSERT_TRUE(experts);
+  EXPECT_EQ(summarize(*experts, *experts).parameters, 6u + 3 * 4);
+  EXPECT_EQ(summarize(*experts, *experts).activeParameters, 6u + 2 * 4);
 }
 
 // All heads and all neurons: nothing is left of either block, and both summaries say so.
