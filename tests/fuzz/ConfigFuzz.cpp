@@ -11,8 +11,10 @@
 
 using namespace coppice;
 
-static const char *const models[] = {"llama-gqa", "llama-linear", "llama-rope3", "opt-pre",
-                                     "opt-post"};
+static const char *const models[] = {
+    "llama-gqa",      "llama-linear",   "llama-rope3",  "opt-pre",         "opt-post",
+    "falcon-grouped", "gemma3-pattern", "gpt2",         "mixtral-window",  "neox-parallel",
+    "phi-2",          "phi3-longrope",  "qwen2-window", "qwen3-moe-mixed", "starcoder2-window"};
 static std::unique_ptr<Checkpoint> checkpoints[std::size(models)];
 
 extern "C" int LLVMFuzzerInitialize(int *, char ***) {

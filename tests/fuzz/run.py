@@ -38,7 +38,9 @@ TARGETS = ("safetensors", "config", "plan", "tokenizer", "artifact", "text")
 # Bytes at most, where good files are larger than what reaches the code: smaller ones run faster.
 MAX_LENGTH = {"tokenizer": 6000, "safetensors": 20000}
 # The fuzz targets choose a model or a tokenizer by their input's first byte, in these orders.
-CONFIG_MODELS = ("llama-gqa", "llama-linear", "llama-rope3", "opt-pre", "opt-post")
+CONFIG_MODELS = ("llama-gqa", "llama-linear", "llama-rope3", "opt-pre", "opt-post",
+                 "falcon-grouped", "gemma3-pattern", "gpt2", "mixtral-window", "neox-parallel",
+                 "phi-2", "phi3-longrope", "qwen2-window", "qwen3-moe-mixed", "starcoder2-window")
 PLAN_MODELS = ("llama-gqa", "opt-pre")
 TEXT_TOKENIZERS = 10
 
