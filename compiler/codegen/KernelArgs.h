@@ -55,8 +55,8 @@ struct Quantize {
 // linear_{f32,f16,bf16,i8,i4}: out = in x W^T (+ bias) (+ residual).           [panels]
 // i8 and i4: in is quantized for zero point 128 or 8; groups are summed in rising order, each
 // fma(float(dot of the codes), scale of the activations * scale of the weights, sum). bf16 on
-// targets with bf16Dots: in is rounded to bf16, to nearest even, and columns are summed in pairs, as
-// vdpbf16ps does; their bits are that target's own, where all other kernels' are all targets'.
+// targets with bf16Dots: in is rounded to bf16, to nearest even, and columns are summed in pairs,
+// as vdpbf16ps does; their bits are that target's own, where all other kernels' are all targets'.
 // out == kNone writes frame.logits, rows `outs` floats apart. residual may equal out. K may be 0.
 struct Linear {
   enum : uint32_t { set, in, out, weight, bias, residual, ins, outs, count };

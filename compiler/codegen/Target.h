@@ -49,8 +49,8 @@ llvm::ArrayRef<Target> x86Targets();
 /// bf16Dots; a host below every level is an error that names the first level's missing features.
 llvm::Expected<Target> resolveTarget(llvm::StringRef name);
 
-/// Several, as names with commas between them, or as "all-x86" all that give the same bits: in rising
-/// order, whatever the list's. A name that is empty, unknown or there twice is an error.
+/// Several, as names with commas between them, or as "all-x86" all that give the same bits: in
+/// rising order, whatever the list's. A name that is empty, unknown or there twice is an error.
 llvm::Expected<std::vector<Target>> resolveTargets(llvm::StringRef list);
 
 } // namespace coppice

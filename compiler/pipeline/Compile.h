@@ -26,7 +26,7 @@ struct CompileOptions {
   /// Compute everything that depends on no weight's value, and write nothing but the report. A
   /// model's folder may then have no weights: those that its config describes are meant.
   bool dryRun = false;
-  bool keepMasks = false;          // compile the masked graph as it stands
+  bool keepMasks = false; // compile the masked graph as it stands
   bool findDead = false;
   bool observe = false; // mark what linears read; CompileResult says where it lies
   bool verifyEach = true;

@@ -26,9 +26,7 @@ namespace {
 // Distance of the software prefetch, in bytes of one panel's stream. Half-width
 // weights want more: they are behind by more conversions. Both were measured
 // against a plain read of memory.
-int64_t prefetchBytes(WeightType type) {
-  return type == WeightType::F32 ? 2048 : 4096;
-}
+int64_t prefetchBytes(WeightType type) { return type == WeightType::F32 ? 2048 : 4096; }
 // Panels up to so long, which are those of small models that lie in cache, are
 // read without it: for one input row it would take as many instructions as the
 // arithmetic.
@@ -60,22 +58,20 @@ private:
   void wholePanels();
   void tailPanels();
   void tile(const Tile &shape, Value row, Value column, Value panel);
-  Values accumulate(const Tile &shape, ArrayRef<Value> inputs, Value panel,
-                    Value panelBytes);
-  Values sumColumns(const Tile &shape, ArrayRef<Value> inputs,
-                    ArrayRef<Value> panels, bool prefetch);
-  void step(const Tile &shape, ArrayRef<Value> inputs, ArrayRef<Value> panels,
-            Value depth, bool prefetch, Values &sums);
+  Values accumulate(const Tile &shape, ArrayRef<Value> inputs, Value panel, Value panelBytes);
+  Values sumColumns(const Tile &shape, ArrayRef<Value> inputs, ArrayRef<Value> panels,
+                    bool prefetch);
+  void step(const Tile &shape, ArrayRef<Value> inputs, ArrayRef<Value> panels, Value depth,
+            bool prefetch, Values &sums);
   void roundedPanels(Value limit);
   void roundedTile(Value row, Value live, Value panel, Value panels);
   void finishTile(Value row, Value live, Value panel, Value panels);
-  Values sumPairs(const Tile &shape, Value input, ArrayRef<Value> panels,
-                  bool prefetch);
+  Values sumPairs(const Tile &shape, Value input, ArrayRef<Value> panels, bool prefetch);
   void roundInputs(Value input, Value live, Value first, Value count);
-  Values addPairs(const Tile &shape, ArrayRef<Value> panels, Value first,
-                  Value count, bool prefetch, ValueRange sums);
-  void pairStep(const Tile &shape, ArrayRef<Value> panels, Value depth,
-                Value column, Value last, bool prefetch, Values &sums);
+  Values addPairs(const Tile &shape, ArrayRef<Value> panels, Value first, Value count,
+                  bool prefetch, ValueRange sums);
+  void pairStep(const Tile &shape, ArrayRef<Value> panels, Value depth, Value column, Value last,
+                bool prefetch, Values &sums);
   void appendPairs(const Tile &shape, Value at, Value next, Values &weights);
   void restoreOrder(unsigned vectors, Values &sums);
   Value panelAt(Value firstRow);
@@ -92,18 +88,17 @@ private:
 };
 
 LinearEmitter::LinearEmitter(KernelBuilder &k, WeightType type, bool experts)
-    : k(k), type(type), output(k, /*addends=*/!experts), rows(output.rows),
-      ins(output.ins), outs(output.outs) {
+    : k(k), type(type), output(k, /*addends=*/!experts), rows(output.rows), ins(output.ins),
+      outs(output.outs) {
   in = k.buffer(k.arg(args::Linear::in));
   inStride = k.rowBytes(ins);
   weight = k.weights(k.arg(args::Linear::weight));
   if (type != WeightType::BF16 || !k.target.bf16Dots)
     return;
   const int64_t most = k.target.rowTiles.front();
-  rounded = k.create<LLVM::AllocaOp>(k.ptr, k.getI16Type(),
-                                     k.i64c(most * kRoundedColumns), 64);
-  partial = k.create<LLVM::AllocaOp>(
-      k.ptr, k.f32, k.i64c(kRoundedPanels * most * args::kPanelRows), 64);
+  rounded = k.create<LLVM::AllocaOp>(k.ptr, k.getI16Type(), k.i64c(most * kRoundedColumns), 64);
+  partial =
+      k.create<LLVM::AllocaOp>(k.ptr, k.f32, k.i64c(kRoundedPanels * most * args::kPanelRows), 64);
 }
 
 void LinearEmitter::emit() {
@@ -139,8 +134,7 @@ Value LinearEmitter::loadVector(const Tile &shape, Value address) {
     return loadWeights(k, type, address, kLanes, /*aligned=*/true);
   if (type == WeightType::F32)
     return k.loadTail(address, shape.live);
-  return widenWeights(
-      k, type, k.loadTailHalves(weightElement(k, type), address, shape.height));
+  return widenWeights(k, type, k.loadTailHalves(weightElement(k, type), address, shape.height));
 }
 
 void LinearEmitter::wholePanels() {
@@ -152,12 +146,10 @@ void LinearEmitter::wholePanels() {
   };
   auto decode = [&] {
     int64_t group = k.target.decodePanels;
-    Value groups =
-        k.div(k.max(k.sub(limit, k.begin), k.i64c(0)), k.i64c(group));
+    Value groups = k.div(k.max(k.sub(limit, k.begin), k.i64c(0)), k.i64c(group));
     Value rest = k.add(k.begin, k.mul(groups, k.i64c(group)));
     if (group > 1)
-      k.forRange(k.begin, rest, group,
-                 [&](Value panel) { oneRow(panel, group); });
+      k.forRange(k.begin, rest, group, [&](Value panel) { oneRow(panel, group); });
     else
       rest = k.begin;
     k.forRange(rest, limit, 1, [&](Value panel) { oneRow(panel, 1); });
@@ -171,19 +163,17 @@ void LinearEmitter::wholePanels() {
     unsigned vectors = k.target.tileVectors;
     k.forRange(k.begin, limit, 1, [&](Value panel) {
       Value first = k.mul(panel, k.i64c(height)), start = panelAt(first);
-      k.forRange(
-          k.i64c(0), k.i64c(height), vectors * kLanes, [&](Value within) {
-            Value part = k.at(start, k.mul(within, k.i64c(weightBytes(type))));
-            Value column = k.add(first, within), row = k.i64c(0);
-            for (unsigned count : k.target.rowTiles) {
-              Value whole = k.div(k.sub(rows, row), k.i64c(count));
-              Value next = k.add(row, k.mul(whole, k.i64c(count)));
-              k.forRange(row, next, count, [&](Value r) {
-                tile({count, vectors, 1}, r, column, part);
-              });
-              row = next;
-            }
-          });
+      k.forRange(k.i64c(0), k.i64c(height), vectors * kLanes, [&](Value within) {
+        Value part = k.at(start, k.mul(within, k.i64c(weightBytes(type))));
+        Value column = k.add(first, within), row = k.i64c(0);
+        for (unsigned count : k.target.rowTiles) {
+          Value whole = k.div(k.sub(rows, row), k.i64c(count));
+          Value next = k.add(row, k.mul(whole, k.i64c(count)));
+          k.forRange(row, next, count,
+                     [&](Value r) { tile({count, vectors, 1}, r, column, part); });
+          row = next;
+        }
+      });
     });
     return Values();
   };
@@ -196,16 +186,14 @@ void LinearEmitter::tailPanels() {
     for (unsigned count : {4u, 1u}) {
       Value whole = k.udiv(k.sub(rows, row), count);
       Value next = k.add(row, k.mul(whole, k.i64c(count)));
-      k.forRange(row, next, count, [&](Value r) {
-        tile({count, 1, 1, height, live}, r, column, panel);
-      });
+      k.forRange(row, next, count,
+                 [&](Value r) { tile({count, 1, 1, height, live}, r, column, panel); });
       row = next;
     }
   });
 }
 
-void LinearEmitter::tile(const Tile &shape, Value row, Value column,
-                         Value panel) {
+void LinearEmitter::tile(const Tile &shape, Value row, Value column, Value panel) {
   Values inputs;
   for (unsigned i = 0; i < shape.rows; ++i)
     inputs.push_back(k.at(in, k.mul(k.add(row, k.i64c(i)), inStride)));
@@ -214,8 +202,8 @@ void LinearEmitter::tile(const Tile &shape, Value row, Value column,
   output.store(sums, shape.vectors * shape.panels, row, column, shape.live);
 }
 
-Values LinearEmitter::accumulate(const Tile &shape, ArrayRef<Value> inputs,
-                                 Value panel, Value panelBytes) {
+Values LinearEmitter::accumulate(const Tile &shape, ArrayRef<Value> inputs, Value panel,
+                                 Value panelBytes) {
   bool decode = shape.rows == 1, whole = !shape.height;
   Values panels;
   for (unsigned p = 0; p < shape.panels; ++p)
@@ -231,35 +219,30 @@ Values LinearEmitter::accumulate(const Tile &shape, ArrayRef<Value> inputs,
       [&] { return loop(false); });
 }
 
-Values LinearEmitter::sumColumns(const Tile &shape, ArrayRef<Value> inputs,
-                                 ArrayRef<Value> panels, bool prefetch) {
+Values LinearEmitter::sumColumns(const Tile &shape, ArrayRef<Value> inputs, ArrayRef<Value> panels,
+                                 bool prefetch) {
   Values sums(shape.rows * shape.vectors * shape.panels, k.f32c(0, kLanes));
   auto steps = [&](Value depth, ValueRange carried, unsigned count) {
     Values next(carried);
     for (unsigned u = 0; u < count; ++u)
-      step(shape, inputs, panels, u ? k.add(depth, k.i64c(u)) : depth, prefetch,
-           next);
+      step(shape, inputs, panels, u ? k.add(depth, k.i64c(u)) : depth, prefetch, next);
     return next;
   };
   Value depth = k.i64c(0);
   if (shape.rows == 1) {
-    Value unrolled =
-        k.create<arith::AndIOp>(ins, k.i64c(-int64_t(kDecodeUnroll)));
-    sums = k.forRange(depth, unrolled, kDecodeUnroll, sums,
-                      [&](Value at, ValueRange carried) {
-                        return steps(at, carried, kDecodeUnroll);
-                      });
+    Value unrolled = k.create<arith::AndIOp>(ins, k.i64c(-int64_t(kDecodeUnroll)));
+    sums = k.forRange(depth, unrolled, kDecodeUnroll, sums, [&](Value at, ValueRange carried) {
+      return steps(at, carried, kDecodeUnroll);
+    });
     depth = unrolled;
   }
-  return k.forRange(depth, ins, 1, sums, [&](Value at, ValueRange carried) {
-    return steps(at, carried, 1);
-  });
+  return k.forRange(depth, ins, 1, sums,
+                    [&](Value at, ValueRange carried) { return steps(at, carried, 1); });
 }
 
 /// One step of K: each panel's weights against each row's input.
-void LinearEmitter::step(const Tile &shape, ArrayRef<Value> inputs,
-                         ArrayRef<Value> panels, Value depth, bool prefetch,
-                         Values &sums) {
+void LinearEmitter::step(const Tile &shape, ArrayRef<Value> inputs, ArrayRef<Value> panels,
+                         Value depth, bool prefetch, Values &sums) {
   const int64_t vectorBytes = int64_t(kLanes) * weightBytes(type);
   Values weights;
   for (Value panel : panels) {
@@ -297,15 +280,13 @@ void LinearEmitter::roundedPanels(Value limit) {
 
 /// The sums of `live` rows against whole panels, into `partial`. What tiles
 /// compute beyond `live` is of whatever lies there, and nothing reads it.
-void LinearEmitter::roundedTile(Value row, Value live, Value panel,
-                                Value panels) {
+void LinearEmitter::roundedTile(Value row, Value live, Value panel, Value panels) {
   constexpr unsigned vectors = args::kPanelRows / kLanes;
   const unsigned most = k.target.rowTiles.front();
   Type floats = k.lanesOf(k.f32, kLanes);
   Value zero = k.i64c(0), input = k.at(in, k.mul(row, inStride));
   auto sumsOf = [&](Value index) {
-    return k.at(partial,
-                k.mul(index, k.i64c(int64_t(most) * args::kPanelRows * 4)));
+    return k.at(partial, k.mul(index, k.i64c(int64_t(most) * args::kPanelRows * 4)));
   };
   k.forRange(zero, k.mul(panels, k.i64c(most * vectors)), 1, [&](Value i) {
     k.store(k.f32c(0, kLanes), k.at(partial, k.mul(i, k.i64c(kLanes * 4))), 64);
@@ -314,21 +295,18 @@ void LinearEmitter::roundedTile(Value row, Value live, Value panel,
     Value count = k.min(k.i64c(kRoundedColumns), k.sub(ins, first));
     roundInputs(input, live, first, count);
     k.forRange(zero, panels, 1, [&](Value index) {
-      Value weights =
-          panelAt(k.mul(k.add(panel, index), k.i64c(args::kPanelRows)));
+      Value weights = panelAt(k.mul(k.add(panel, index), k.i64c(args::kPanelRows)));
       Value sums = sumsOf(index);
       unsigned below = 0;
       for (unsigned size : {most / 6, most / 3, most * 2 / 3, most}) {
-        Value fits = k.create<arith::AndIOp>(k.less(k.i64c(below), live),
-                                             k.less(live, k.i64c(size + 1)));
+        Value fits =
+            k.create<arith::AndIOp>(k.less(k.i64c(below), live), k.less(live, k.i64c(size + 1)));
         below = size;
         k.ifThen(fits, [&] {
           Values tile;
           for (unsigned i = 0; i < size * vectors; ++i)
-            tile.push_back(
-                k.load(floats, k.at(sums, int64_t(i) * kLanes * 4), 64));
-          tile =
-              addPairs({size, vectors, 1}, weights, first, count, true, tile);
+            tile.push_back(k.load(floats, k.at(sums, int64_t(i) * kLanes * 4), 64));
+          tile = addPairs({size, vectors, 1}, weights, first, count, true, tile);
           for (auto [i, sum] : llvm::enumerate(tile))
             k.store(sum, k.at(sums, int64_t(i) * kLanes * 4), 64);
         });
@@ -337,11 +315,9 @@ void LinearEmitter::roundedTile(Value row, Value live, Value panel,
   });
 }
 
-void LinearEmitter::finishTile(Value row, Value live, Value panel,
-                               Value panels) {
+void LinearEmitter::finishTile(Value row, Value live, Value panel, Value panels) {
   constexpr unsigned vectors = args::kPanelRows / kLanes;
-  const int64_t rowBytes = args::kPanelRows * 4,
-                most = k.target.rowTiles.front();
+  const int64_t rowBytes = args::kPanelRows * 4, most = k.target.rowTiles.front();
   k.forRange(k.i64c(0), panels, 1, [&](Value index) {
     Value sums = k.at(partial, k.mul(index, k.i64c(most * rowBytes)));
     Value column = k.mul(k.add(panel, index), k.i64c(args::kPanelRows));
@@ -349,8 +325,7 @@ void LinearEmitter::finishTile(Value row, Value live, Value panel,
       Value from = k.at(sums, k.mul(i, k.i64c(rowBytes)));
       Values mine;
       for (unsigned v = 0; v < vectors; ++v)
-        mine.push_back(k.load(k.lanesOf(k.f32, kLanes),
-                              k.at(from, int64_t(v) * kLanes * 4), 64));
+        mine.push_back(k.load(k.lanesOf(k.f32, kLanes), k.at(from, int64_t(v) * kLanes * 4), 64));
       restoreOrder(vectors, mine);
       output.store(mine, vectors, k.add(row, i), column, Value());
     });
@@ -359,34 +334,29 @@ void LinearEmitter::finishTile(Value row, Value live, Value panel,
 
 /// A tile's sums over all of K, of rows that lie one after the other from
 /// `input` on.
-Values LinearEmitter::sumPairs(const Tile &shape, Value input,
-                               ArrayRef<Value> panels, bool prefetch) {
+Values LinearEmitter::sumPairs(const Tile &shape, Value input, ArrayRef<Value> panels,
+                               bool prefetch) {
   Values sums(shape.rows * shape.vectors * shape.panels, k.f32c(0, kLanes));
-  sums = k.forRange(
-      k.i64c(0), ins, kRoundedColumns, sums,
-      [&](Value first, ValueRange carried) {
-        Value count = k.min(k.i64c(kRoundedColumns), k.sub(ins, first));
-        roundInputs(input, k.i64c(shape.rows), first, count);
-        return addPairs(shape, panels, first, count, prefetch, carried);
-      });
+  sums = k.forRange(k.i64c(0), ins, kRoundedColumns, sums, [&](Value first, ValueRange carried) {
+    Value count = k.min(k.i64c(kRoundedColumns), k.sub(ins, first));
+    roundInputs(input, k.i64c(shape.rows), first, count);
+    return addPairs(shape, panels, first, count, prefetch, carried);
+  });
   restoreOrder(shape.vectors, sums);
   return sums;
 }
 
 /// Puts so many columns of each row, from `first` on, into `rounded`, with
 /// zeros to a whole 32.
-void LinearEmitter::roundInputs(Value input, Value live, Value first,
-                                Value count) {
+void LinearEmitter::roundInputs(Value input, Value live, Value first, Value count) {
   Value start = k.element(input, first, k.f32);
   k.forRange(k.i64c(0), live, 1, [&](Value row) {
     Value from = k.at(start, k.mul(row, inStride));
     Value to = k.at(rounded, k.mul(row, k.i64c(kRoundedColumns * 2)));
     k.forRange(k.i64c(0), count, 2 * kLanes, [&](Value column) {
       Value left = k.sub(count, column), at = k.element(from, column, k.f32);
-      Value low = k.firstLanes(left),
-            high = k.firstLanes(k.sub(left, k.i64c(kLanes)));
-      k.store(k.roundBf16(k.loadTail(at, low),
-                          k.loadTail(k.at(at, kLanes * 4), high)),
+      Value low = k.firstLanes(left), high = k.firstLanes(k.sub(left, k.i64c(kLanes)));
+      k.store(k.roundBf16(k.loadTail(at, low), k.loadTail(k.at(at, kLanes * 4), high)),
               k.at(to, k.mul(column, k.i64c(2))), 64);
     });
   });
@@ -395,37 +365,32 @@ void LinearEmitter::roundInputs(Value input, Value live, Value first,
 /// Adds `count` columns from `first` on, which are those in `rounded`. Where an
 /// odd K ends, the last step stands for the one beyond it, against zeros; a row
 /// alone, which waits for memory, has a loop that need not look for the end.
-Values LinearEmitter::addPairs(const Tile &shape, ArrayRef<Value> panels,
-                               Value first, Value count, bool prefetch,
-                               ValueRange sums) {
+Values LinearEmitter::addPairs(const Tile &shape, ArrayRef<Value> panels, Value first, Value count,
+                               bool prefetch, ValueRange sums) {
   Value last = k.sub(ins, k.i64c(1)), zero = k.i64c(0), whole = zero;
   auto steps = [&](Value at, unsigned columns, ValueRange carried, Value last) {
     Values next(carried);
     for (unsigned u = 0; u < columns; u += 2) {
       Value column = u ? k.add(at, k.i64c(u)) : at;
-      pairStep(shape, panels, k.add(first, column), column, last, prefetch,
-               next);
+      pairStep(shape, panels, k.add(first, column), column, last, prefetch, next);
     }
     return next;
   };
   Values next(sums);
   if (shape.rows == 1) {
     whole = k.create<arith::AndIOp>(count, k.i64c(-int64_t(kDecodeUnroll)));
-    next = k.forRange(zero, whole, kDecodeUnroll, next,
-                      [&](Value at, ValueRange carried) {
-                        return steps(at, kDecodeUnroll, carried, Value());
-                      });
+    next = k.forRange(zero, whole, kDecodeUnroll, next, [&](Value at, ValueRange carried) {
+      return steps(at, kDecodeUnroll, carried, Value());
+    });
   }
-  return k.forRange(whole, count, 2, next, [&](Value at, ValueRange carried) {
-    return steps(at, 2, carried, last);
-  });
+  return k.forRange(whole, count, 2, next,
+                    [&](Value at, ValueRange carried) { return steps(at, 2, carried, last); });
 }
 
 /// Two steps of K, none beyond `last` where it is given: each panel's weights
 /// against two columns of each row.
-void LinearEmitter::pairStep(const Tile &shape, ArrayRef<Value> panels,
-                             Value depth, Value column, Value last,
-                             bool prefetch, Values &sums) {
+void LinearEmitter::pairStep(const Tile &shape, ArrayRef<Value> panels, Value depth, Value column,
+                             Value last, bool prefetch, Values &sums) {
   const int64_t bytes = 2 * int64_t(shape.vectors) * kLanes * 2;
   Values weights;
   Value after = k.add(depth, k.i64c(1));
@@ -433,15 +398,13 @@ void LinearEmitter::pairStep(const Tile &shape, ArrayRef<Value> panels,
     after = k.min(after, last);
   for (Value panel : panels) {
     Value at = k.at(panel, k.mul(depth, stepBytes(shape)));
-    appendPairs(shape, at, k.at(panel, k.mul(after, stepBytes(shape))),
-                weights);
+    appendPairs(shape, at, k.at(panel, k.mul(after, stepBytes(shape))), weights);
     for (int64_t line = 0; prefetch && line < bytes; line += 64)
       k.prefetch(k.at(at, prefetchBytes(type) + line));
   }
   for (unsigned i = 0; i < shape.rows; ++i) {
     Value address = k.at(rounded, k.mul(column, k.i64c(2)));
-    Value x = k.broadcast(
-        k.load(k.i32, k.at(address, int64_t(i) * kRoundedColumns * 2)));
+    Value x = k.broadcast(k.load(k.i32, k.at(address, int64_t(i) * kRoundedColumns * 2)));
     for (unsigned v = 0; v < weights.size(); ++v) {
       Value &sum = sums[i * weights.size() + v];
       sum = k.dotBf16(sum, weights[v], x);
@@ -452,25 +415,21 @@ void LinearEmitter::pairStep(const Tile &shape, ArrayRef<Value> panels,
 /// A panel's weights of two steps of K, which lie at these addresses, side by
 /// side. Of two vectors they lie as unpacking within 128 bits leaves them,
 /// which costs one instruction and no constant: restoreOrder() knows.
-void LinearEmitter::appendPairs(const Tile &shape, Value at, Value next,
-                                Values &weights) {
+void LinearEmitter::appendPairs(const Tile &shape, Value at, Value next, Values &weights) {
   const unsigned lanes = shape.vectors * kLanes;
   auto load = [&](Value from) -> Value {
-    return shape.height
-               ? k.loadTailHalves(k.getI16Type(), from, shape.height)
-               : k.load(k.lanesOf(k.getI16Type(), lanes), from, 2 * lanes);
+    return shape.height ? k.loadTailHalves(k.getI16Type(), from, shape.height)
+                        : k.load(k.lanesOf(k.getI16Type(), lanes), from, 2 * lanes);
   };
   Value even = load(at), odd = load(next);
   for (unsigned v = 0; v < shape.vectors; ++v) {
     SmallVector<int64_t> order;
     for (unsigned lane = 0; lane < kLanes; ++lane) {
-      unsigned from =
-          shape.vectors == 1 ? lane : lane / 4 * 8 + v * 4 + lane % 4;
+      unsigned from = shape.vectors == 1 ? lane : lane / 4 * 8 + v * 4 + lane % 4;
       order.append({from, from + lanes});
     }
     Value pairs = k.create<vector::ShuffleOp>(even, odd, order);
-    weights.push_back(
-        k.create<vector::BitCastOp>(k.lanesOf(k.i32, kLanes), pairs));
+    weights.push_back(k.create<vector::BitCastOp>(k.lanesOf(k.i32, kLanes), pairs));
   }
 }
 
@@ -483,11 +442,9 @@ void LinearEmitter::restoreOrder(unsigned vectors, Values &sums) {
       SmallVector<int64_t> order;
       for (unsigned lane = 0; lane < kLanes; ++lane) {
         unsigned output = v * kLanes + lane, within = output % 8;
-        order.push_back(output / 8 * 4 + within % 4 +
-                        (within < 4 ? 0 : kLanes));
+        order.push_back(output / 8 * 4 + within % 4 + (within < 4 ? 0 : kLanes));
       }
-      ordered.push_back(
-          k.create<vector::ShuffleOp>(sums[i], sums[i + 1], order));
+      ordered.push_back(k.create<vector::ShuffleOp>(sums[i], sums[i + 1], order));
     }
     sums[i] = ordered[0];
     sums[i + 1] = ordered[1];
@@ -495,9 +452,7 @@ void LinearEmitter::restoreOrder(unsigned vectors, Values &sums) {
 }
 } // namespace
 
-void coppice::kernels::linear(KernelBuilder &k, WeightType type) {
-  LinearEmitter(k, type).emit();
-}
+void coppice::kernels::linear(KernelBuilder &k, WeightType type) { LinearEmitter(k, type).emit(); }
 
 void coppice::kernels::expertLinear(KernelBuilder &k, WeightType type) {
   LinearEmitter(k, type, /*experts=*/true).emitExperts();
