@@ -23,14 +23,17 @@ llvm::Error buildQwen3Moe(ConfigReader &config, GraphBuilder &graph, ImportedMod
   experts.gate = "gate_proj";
   experts.up = "up_proj";
   experts.down = "down_proj";
-  int64_t step = config.integer("decoder_sparse_step", 1, form.layers, 1);
+  int64_t step = config.integer("decoder_sparse_step", 1, INT32_MAX, 1);
   std::vector<double> dense; // numbers of layers
   if (config.has("mlp_only_layers"))
     dense = config.numbers("mlp_only_layers", 0, double(form.layers - 1));
   for (double layer : dense)
     if (layer != std::floor(layer))
       config.fail("mlp_only_layers", "is not a list of layers");
-  // What training adds to the loss; and the window, which use_sliding_window must not ask for.
+  // Other than in the dense models, a window that is used holds for every layer.
+  if (config.flag("use_sliding_window", false) && !config.isNull("sliding_window"))
+    form.windows = readWindows(config, form.layers, /*fallback=*/4096);
+  // The window where it is not used, and what training adds to the loss.
   config.ignore(
       {"router_aux_loss_coef", "output_router_logits", "sliding_window", "max_window_layers"});
   if (llvm::Error error = config.finish())

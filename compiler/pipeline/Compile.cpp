@@ -265,6 +265,7 @@ private:
       result.target += (result.target.empty() ? "" : ", ") + target.name;
     result.parametersBefore = program.parametersBefore;
     result.parametersAfter = program.summary.parameters;
+    result.activeParameters = program.summary.activeParameters;
     if (checkpoint)
       for (const TensorInfo &tensor : checkpoint->tensors())
         result.checkpointBytes += tensor.data.size();

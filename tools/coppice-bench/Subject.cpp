@@ -71,6 +71,15 @@ bool Subject::open(const std::string &file, const Arguments &arguments) {
                  info.context);
     return false;
   }
+  // After each round a session goes back, over rings no further than they reach.
+  unsigned longestSession = *std::max_element(contexts.begin(), contexts.end()) + steps;
+  if (info.largest_step && steps > info.largest_step && longestSession > info.ring_positions) {
+    std::fprintf(stderr,
+                 "error: %s: --decode %u is more than a session of this model can go back, whose "
+                 "layers with a window keep %u tokens beyond it; give at most that many\n",
+                 file.c_str(), steps, info.largest_step);
+    return false;
+  }
   noteLeftOut(arguments);
   for (unsigned threads : arguments.threads)
     if (!engines[threads] &&

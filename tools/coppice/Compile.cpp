@@ -293,8 +293,11 @@ int compileMain(llvm::ArrayRef<const char *> arguments) {
     llvm::errs() << (options.dryRun ? "nothing written; the artifact would have"
                                     : options.output + ":")
                  << ' ' << humanBytes(result->artifactBytes) << " for " << result->target << ", "
-                 << result->parametersAfter << " of " << result->parametersBefore
-                 << " parameters\n";
+                 << result->parametersAfter << " of " << result->parametersBefore << " parameters"
+                 << (result->activeParameters == result->parametersAfter
+                         ? ""
+                         : ", " + std::to_string(result->activeParameters) + " for a token")
+                 << '\n';
   return 0;
 }
 

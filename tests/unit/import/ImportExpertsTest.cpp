@@ -135,13 +135,28 @@ TEST_F(Import, Qwen3MoeLayers) {
   }
 }
 
-// Layers that are no layers, and a window, which no published model has.
+// A window that is used holds for every layer, whatever max_window_layers says; one that is not
+// used, or null, for none.
+TEST_F(Import, Qwen3MoeWindows) {
+  for (auto [fields, windows] :
+       {std::pair{R"(, "use_sliding_window": true, "sliding_window": 7, "max_window_layers": 2)",
+                  4},
+        {R"(, "use_sliding_window": true, "sliding_window": null)", 0},
+        {R"(, "use_sliding_window": false, "sliding_window": 7)", 0}}) {
+    writeModel(qwenConfig(fields));
+    auto model = import();
+    ASSERT_TRUE(bool(model)) << llvm::toString(model.takeError());
+    int found = 0;
+    (*model->module)->walk([&](lm::AttentionOp op) { found += op.getWindow() == 7u; });
+    EXPECT_EQ(found, windows) << fields;
+  }
+}
+
+// Layers that are no layers.
 TEST_F(Import, Qwen3MoeRefuses) {
   writeModel(qwenConfig());
   folder.write("config.json", qwenConfig(R"(, "mlp_only_layers": [1.5])"));
   EXPECT_HOLDS(errorOf(), "\"mlp_only_layers\" is [1.5], which is not a list of layers");
   folder.write("config.json", qwenConfig(R"(, "mlp_only_layers": [4])"));
   EXPECT_HOLDS(errorOf(), "\"mlp_only_layers\"");
-  folder.write("config.json", qwenConfig(R"(, "use_sliding_window": true)"));
-  EXPECT_HOLDS(errorOf(), "\"use_sliding_window\"");
 }
