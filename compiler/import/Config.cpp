@@ -79,7 +79,7 @@ double ConfigReader::number(llvm::StringRef name, double low, double high,
   }
   std::optional<double> result = value->getAsNumber();
   if (result && std::isfinite(*result) && *result >= low && *result <= high)
-    return *result;
+    return *result == 0 ? 0 : *result; // no negative zero
   fail(name, "is not a number from " + spell(low) + " to " + spell(high));
   return low;
 }
@@ -139,7 +139,7 @@ Dim ConfigReader::size(llvm::StringRef name, std::optional<Dim> fallback) {
     find(name);
     return *fallback;
   }
-  return {integer(name, 1, std::numeric_limits<int32_t>::max()), name.str()};
+  return {integer(name, 1, kMostSize), name.str()};
 }
 
 std::optional<std::vector<std::string>> ConfigReader::words(llvm::StringRef name, int64_t count,

@@ -40,7 +40,10 @@ public:
   /// A list of numbers in [low, high]; it must be there.
   std::vector<double> numbers(llvm::StringRef name, double low, double high);
   std::string text(llvm::StringRef name, std::optional<std::string> fallback = std::nullopt);
-  /// A positive size that an int32 holds.
+  /// Sizes of tensors at most: no model comes near it, and what a config merely claims must not
+  /// cost more memory than that.
+  static constexpr int64_t kMostSize = 1 << 22;
+  /// A positive size of at most kMostSize.
   Dim size(llvm::StringRef name, std::optional<Dim> fallback = std::nullopt);
   /// One of `choices`, each a spelling and what it means.
   template <typename T>

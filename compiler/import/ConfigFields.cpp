@@ -12,6 +12,7 @@ namespace {
 constexpr llvm::StringLiteral harmless[] = {
     // Bookkeeping of the library.
     "_attn_implementation", "_attn_implementation_autoset", "_attn_implementation_internal",
+    "_num_labels", "n_special", "num_steps", "output_past", "predict_special_tokens",
     "_commit_hash", "_experts_implementation", "_flash_attn_2_enabled", "_from_model_config",
     "_name_or_path", "_output_attentions", "architectures", "attn_implementation", "auto_map",
     "chunk_size_feed_forward", "custom_pipelines", "dtype", "finetuning_task", "flash_attn",
@@ -79,6 +80,9 @@ constexpr Neutral neutral[] = {{"add_cross_attention", "false"},
                                {"scale_embeddings", "false"},
                                {"suppress_tokens", "null"},
                                {"tie_encoder_decoder", "false"},
+                               {"qkv_bias", "false"},
+                               {"shared_expert_intermediate_size", "0"},
+                               {"use_bidirectional_attention", "false"},
                                {"use_mrope", "false"},
                                {"use_qk_norm", "false"},
                                {"use_sliding_window", "false"}};

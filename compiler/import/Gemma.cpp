@@ -29,8 +29,13 @@ struct Gemma {
 /// The first generation was trained with the tanh form, and its first configs say "gelu".
 lm::ActivationKind readFirstActivation(ConfigReader &config) {
   auto older = readActivation(config, "hidden_act", "gelu_pytorch_tanh");
-  if (config.has("hidden_activation"))
-    return readActivation(config, "hidden_activation", "gelu_pytorch_tanh");
+  if (config.has("hidden_activation")) {
+    auto newer = readActivation(config, "hidden_activation", "gelu_pytorch_tanh");
+    if (config.has("hidden_act") && older != newer && older != lm::ActivationKind::Gelu)
+      config.fail("hidden_activation", "disagrees with hidden_act, and versions of transformers "
+                                       "differ in which of the two they take; make them agree");
+    return newer;
+  }
   return older == lm::ActivationKind::Gelu ? lm::ActivationKind::GeluTanh : older;
 }
 

@@ -154,9 +154,7 @@ llvm::Expected<ImportedModel> importFrom(llvm::StringRef directory, llvm::String
 
   // Ids are checked against the vocabulary, which the family reads too; errors about it are its.
   int64_t vocab = config.size("vocab_size").size;
-  if (vocab > COPPICE_MAX_ID)
-    config.fail("vocab_size", "is beyond the " + llvm::Twine(COPPICE_MAX_ID) +
-                                  " tokens that an artifact can have");
+  static_assert(ConfigReader::kMostSize <= COPPICE_MAX_ID, "every id fits an artifact");
   auto eos = config.tokenIds("eos_token_id", vocab);
   auto bos = config.tokenIds("bos_token_id", vocab);
   if (bos && bos->size() > 1)

@@ -35,6 +35,13 @@ HeadWidths readHeads(ConfigReader &config, const Dim &hidden, std::optional<int6
     config.fail("num_attention_heads", "does not divide hidden_size, and head_dim is not given");
   if (heads % kvHeads != 0)
     config.fail("num_key_value_heads", "does not divide num_attention_heads");
+  if (heads * headDim > ConfigReader::kMostSize) {
+    config.fail("num_attention_heads", "makes " + llvm::Twine(heads * headDim) +
+                                           " columns of heads " + llvm::Twine(headDim) +
+                                           " wide, and at most " +
+                                           llvm::Twine(ConfigReader::kMostSize) + " are read");
+    heads = kvHeads = 1;
+  }
   return {{heads * headDim, "num_attention_heads * head_dim"},
           {kvHeads * headDim, "num_key_value_heads * head_dim"},
           headDim};

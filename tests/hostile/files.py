@@ -162,7 +162,7 @@ class Files(Suite):
             for lie in lies:
                 self.model("configs", f"{field} {lie!r}", file,
                            json.dumps({**good, field: lie}).encode(), "")
-        for family, part in (("gpt9", "supported are: llama, opt"), ("", "supported are"),
+        for family, part in (("gpt9", "did you mean \"gpt2\"?"), ("", "supported are"),
                              ("lama", 'did you mean "llama"?'), ("\x1b[31m", "supported are"),
                              ("x" * 100_000, "supported are")):
             self.model("configs", f"family {family!r:.30}", file,

@@ -119,9 +119,9 @@ TEST_F(Import, RefusesWhatNoArtifactHolds) {
   EXPECT_HOLDS(with("11", "32769"),
                "\"num_hidden_layers\" is 32769, which is not an integer from 1 "
                "to 32768");
-  EXPECT_HOLDS(with("2147483631", "1"), "embed_tokens.weight\" is missing");
-  EXPECT_HOLDS(with("2147483632", "1"), "\"vocab_size\" is 2147483632, which is beyond the "
-                                        "2147483631 tokens");
+  EXPECT_HOLDS(with("4194304", "1"), "embed_tokens.weight\" is missing");
+  EXPECT_HOLDS(with("4194305", "1"),
+               "\"vocab_size\" is 4194305, which is not an integer from 1 to 4194304");
 }
 
 // A file of no tensors at all: the error still names a place, the folder.
