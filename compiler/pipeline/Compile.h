@@ -40,7 +40,7 @@ struct CompileOptions {
 struct CompileResult {
   uint64_t artifactBytes = 0, checkpointBytes = 0;
   uint64_t parametersBefore = 0, parametersAfter = 0;
-  uint64_t activeParameters = 0; // of those after: what one token uses
+  uint64_t activeParameters = 0;         // of those after: what one token uses
   std::string target;                    // or several, with ", " between them, the lowest first
   std::vector<Observation> observations; // if asked for
 };
