@@ -13,10 +13,11 @@ using namespace mlir;
 namespace coppice {
 namespace {
 
-const Family *const all[] = {&falconFamily,  &gemmaFamily, &gemma2Family,   &gemma3Family,
-                             &gpt2Family,    &neoxFamily,  &llamaFamily,    &mistralFamily,
-                             &mixtralFamily, &optFamily,   &phiFamily,      &phi3Family,
-                             &qwen2Family,   &qwen3Family, &qwen3MoeFamily, &starCoder2Family};
+const Family *const all[] = {
+#define COPPICE_FAMILY(NAME) &families::NAME,
+#include "compiler/import/Families.inc"
+#undef COPPICE_FAMILY
+};
 
 llvm::Expected<const llvm::json::Object *> asObject(const llvm::json::Value &value,
                                                     llvm::StringRef path) {
@@ -54,42 +55,12 @@ readGenerationConfig(llvm::StringRef directory, ReadFile readFile, int64_t vocab
   return ids;
 }
 
-struct Relative {
-  llvm::StringLiteral modelType, wanted;
-};
-
-// Names that are near to a supported one, and what their owner can do.
-constexpr Relative relatives[] = {
-    {"gemma3", "is of text and pictures; its text part alone is read, as a model of its own with "
-               "model_type \"gemma3_text\""},
-    {"gemma3n", "is another architecture than Gemma 3"},
-    {"gpt_bigcode", "is StarCoder 1; StarCoder 2 is \"starcoder2\""},
-    {"gpt_neo", "has local attention of its own kind; GPT-NeoX and Pythia are \"gpt_neox\""},
-    {"gpt_neox_japanese", "has biases of its own after attention; GPT-NeoX is \"gpt_neox\""},
-    {"gptj", "turns pairs that lie side by side; GPT-NeoX and Pythia are \"gpt_neox\""},
-    {"llama4", "is of text and pictures, and of experts; Llama 1 to 3 are \"llama\""},
-    {"llama4_text", "mixes layers without rotary embedding; Llama 1 to 3 are \"llama\""},
-    {"mistral3", "is of text and pictures; a Mistral of text alone is \"mistral\""},
-    {"mllama", "is of text and pictures; a Llama of text alone is \"llama\""},
-    {"phi-msft", "is the form before conversion; Phi 1 to 2 as transformers has them are \"phi\""},
-    {"phi3_v", "is of text and pictures; Phi-3 of text alone is \"phi3\""},
-    {"phi3small", "has block-sparse attention; Phi-3 mini and medium are \"phi3\""},
-    {"phimoe", "is Phi-3.5 MoE; the dense Phi-3 are \"phi3\""},
-    {"phi4mm", "is of text, pictures and sound; Phi-4 of text alone is \"phi3\""},
-    {"qwen", "is Qwen 1; Qwen 1.5, 2 and 2.5 are \"qwen2\""},
-    {"qwen2_moe", "has shared experts; experts are read of \"mixtral\" and \"qwen3_moe\""},
-    {"qwen2_vl", "is of text and pictures; a Qwen of text alone is \"qwen2\""},
-    {"qwen2_5_vl", "is of text and pictures; a Qwen of text alone is \"qwen2\""},
-    {"qwen3_next", "mixes in linear attention; Qwen 3 is \"qwen3\" or \"qwen3_moe\""},
-    {"RefinedWeb", "is the form before conversion; Falcon as transformers has it is \"falcon\""},
-    {"RefinedWebModel",
-     "is the form before conversion; Falcon as transformers has it is \"falcon\""}};
-
 /// "; did you mean ..." for the supported model type that is spelt most like `name`, if any is.
 std::string nearestModelType(llvm::StringRef name) {
-  for (const Relative &relative : relatives)
-    if (name.equals_insensitive(relative.modelType))
-      return "; it " + relative.wanted.str();
+  for (const Family *family : all)
+    for (const Relative &relative : family->relatives)
+      if (name.equals_insensitive(relative.modelType))
+        return "; it " + relative.wanted.str();
   std::pair<unsigned, llvm::StringRef> best = {0, ""};
   for (llvm::StringRef known : supportedModelTypes()) {
     // Up to a third of the letters may differ; a distance as long as a name is no likeness.
@@ -141,8 +112,8 @@ llvm::Expected<ImportedModel> importFrom(llvm::StringRef directory, llvm::String
   model.wantedContext = positions;
   model.modelType = config.text("model_type", "");
   const Family *const *family = llvm::find_if(
-      families(), [&](const Family *family) { return family->modelType == model.modelType; });
-  if (family == families().end()) {
+      all, [&](const Family *family) { return family->modelType == model.modelType; });
+  if (family == std::end(all)) {
     std::string known = "; supported are: " + llvm::join(supportedModelTypes(), ", ") +
                         nearestModelType(model.modelType);
     if (config.has("model_type"))
@@ -154,6 +125,7 @@ llvm::Expected<ImportedModel> importFrom(llvm::StringRef directory, llvm::String
 
   // Ids are checked against the vocabulary, which the family reads too; errors about it are its.
   int64_t vocab = config.size("vocab_size").size;
+  model.vocab = vocab;
   static_assert(ConfigReader::kMostSize <= COPPICE_MAX_ID, "every id fits an artifact");
   auto eos = config.tokenIds("eos_token_id", vocab);
   auto bos = config.tokenIds("bos_token_id", vocab);
@@ -190,12 +162,11 @@ llvm::Expected<ImportedModel> importFrom(llvm::StringRef directory, llvm::String
 
 } // namespace
 
-llvm::ArrayRef<const Family *> families() { return all; }
-
 std::vector<llvm::StringRef> supportedModelTypes() {
   std::vector<llvm::StringRef> names;
-  for (const Family *family : families())
+  for (const Family *family : all)
     names.push_back(family->modelType);
+  llvm::sort(names);
   return names;
 }
 

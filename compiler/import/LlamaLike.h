@@ -1,18 +1,20 @@
 // What the families around Llama share: a norm before attention and before the FFN, grouped
 // queries, rotary embedding, a gated FFN.
 #pragma once
-#include "compiler/import/Family.h"
-#include "compiler/import/Rope.h"
+#include "compiler/import/FamilyParts.h"
 #include <functional>
 
 namespace coppice {
 
-/// What Hugging Face assumes where config.json does not say it.
+/// What Hugging Face assumes where config.json does not say it, and where the field has a name of
+/// its own.
 struct LlamaDefaults {
   int64_t context = 2048;
   std::optional<int64_t> kvHeads = std::nullopt; // else as many as heads
   std::optional<int64_t> headDim = std::nullopt; // else hidden_size / heads
+  llvm::StringRef epsField = "rms_norm_eps", activationField = "hidden_act";
   double eps = 1e-6;
+  llvm::StringRef activation = "silu";
   double theta = 10000;
   bool tied = false;
   // As RopeDefaults has them.
@@ -20,54 +22,29 @@ struct LlamaDefaults {
   std::optional<int64_t> originalContext = std::nullopt;
 };
 
-/// What attention reads, before head norms and rope.
-struct QueryKeyValue {
-  mlir::Value query, key, value;
-  Dim width; // of the queries
-};
+enum class NormKind { Rms, RmsOnePlus, Layer }; // RmsOnePlus: its scale is 1 + its weight
 
-struct LlamaLike {
-  Dim vocab, hidden, ffn;
-  int64_t layers, context;
+struct LlamaLike : Sizes {
   HeadWidths heads;
   double eps;
   bool tied;
   lm::ActivationKind activation;
   RopeParameters rope;
-  // What config.json may say in some families, which read it themselves.
+  // What some families have, and read themselves.
   bool qkvBias = false, outputBias = false, ffnBias = false;
+  NormKind norm = NormKind::Rms;
+  bool normsAfter = false;      // of what each branch adds, too
   bool headNorms = false;       // q_norm and k_norm over each head, before rope
   std::vector<int64_t> windows; // per layer, 0 for none; empty: no layer has one
+  std::optional<RopeParameters> localRope = std::nullopt; // of layers with a window; else as all
+  std::optional<double> embeddingScale = std::nullopt, scoreScale = std::nullopt;
+  double scoreCap = 0, logitCap = 0; // 0: none
   /// Instead of three linears: from the norm's result and the layer's name ("layers.3.").
   std::function<QueryKeyValue(mlir::Value in, const std::string &layer)> qkv;
 };
 
 /// Reads the fields that all these families have. Errors are left in `config`.
 LlamaLike readLlamaLike(ConfigReader &config, const LlamaDefaults &defaults);
-
-/// Reads num_attention_heads, num_key_value_heads and head_dim. A default stands for a field that
-/// is absent; null, and no default, mean as many KV heads as heads, and hidden_size / heads.
-HeadWidths readHeads(ConfigReader &config, const Dim &hidden,
-                     std::optional<int64_t> defaultKvHeads = std::nullopt,
-                     std::optional<int64_t> defaultHeadDim = std::nullopt);
-
-/// sliding_window, which holds for every layer: as LlamaLike has it. `fallback` is the library's
-/// where the field is absent; null says that there is none.
-std::vector<int64_t> readWindows(ConfigReader &config, int64_t layers,
-                                 std::optional<int64_t> fallback);
-
-/// `window` for the layers that layer_types calls "sliding_attention" and, where config.json has
-/// no such field, those that `slides` says; 0 for the others.
-std::vector<int64_t> readLayerTypes(ConfigReader &config, int64_t layers, int64_t window,
-                                    llvm::function_ref<bool(int64_t)> slides);
-
-/// As Qwen's configs have it: with use_sliding_window, the layers from max_window_layers on have
-/// sliding_window.
-std::vector<int64_t> readUpperWindows(ConfigReader &config, int64_t layers);
-
-/// hidden_act, or whichever field says it, in the spellings of Hugging Face.
-lm::ActivationKind readActivation(ConfigReader &config, llvm::StringRef field,
-                                  llvm::StringRef fallback);
 
 /// From embedding to logits, once config.finish() has found no error. `ffn` computes what the FFN
 /// block adds to the residual, from its norm's result and the layer's name ("layers.3."); without

@@ -2,8 +2,10 @@
 // they are at hand.
 #include "ImportFixture.h"
 #include "llvm/Support/FileSystem.h"
+#include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
 #include <cstdlib>
+#include <set>
 
 using namespace coppice;
 using namespace coppice::test;
@@ -102,6 +104,28 @@ TEST_F(Import, RefusesBrokenConfigs) {
   EXPECT_HOLDS(errorOf(), "field \"sliding_window\" is 512");
   folder.write("config.json", std::string(llamaConfig) + ", \"new_trick\": true}");
   EXPECT_HOLDS(errorOf(), "field \"new_trick\" is true, which is not known");
+}
+
+// A family is one file of its folder and nothing else: there are as many as files, and the sources
+// that all share name none of them.
+TEST(Families, AreOneFileEach) {
+  std::string room = COPPICE_SOURCE_DIR "/compiler/import/";
+  std::error_code code;
+  std::set<std::string> names;
+  for (llvm::sys::fs::directory_iterator at(room + "families", code), end; !code && at != end;
+       at.increment(code))
+    names.insert(llvm::sys::path::stem(at->path()).str());
+  ASSERT_FALSE(code);
+  EXPECT_EQ(names.size(), supportedModelTypes().size());
+  for (const char *file : {"CMakeLists.txt", "Family.h", "Import.cpp", "Import.h"}) {
+    auto text = llvm::MemoryBuffer::getFile(room + file);
+    ASSERT_TRUE(bool(text)) << file;
+    for (const std::string &name : names)
+      for (const std::string &form : {name + ".cpp", "families::" + name})
+        EXPECT_FALSE((*text)->getBuffer().contains(form)) << file << " names " << name;
+    for (llvm::StringRef type : supportedModelTypes())
+      EXPECT_FALSE((*text)->getBuffer().contains(("\"" + type + "\"").str())) << file;
+  }
 }
 
 // More layers or tokens than an artifact has numbers for are refused before any weight is looked

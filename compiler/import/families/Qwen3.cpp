@@ -21,7 +21,7 @@ llvm::Error buildQwen3(ConfigReader &config, GraphBuilder &graph, ImportedModel 
 
 } // namespace
 
-const Family qwen3Family = {"qwen3", /*defaultBos=*/std::nullopt, /*defaultEos=*/std::nullopt,
-                            buildQwen3};
+constexpr Family families::Qwen3 = {"qwen3", /*defaultBos=*/std::nullopt,
+                                    /*defaultEos=*/std::nullopt, buildQwen3};
 
 } // namespace coppice

@@ -1,8 +1,7 @@
 // GPT-2 (Radford et al., 2019), and GPT-3's shape (Brown et al., arXiv 2005.14165) where attention
 // is dense in every layer. As Hugging Face's GPT2LMHeadModel computes it: its linears are Conv1D,
 // stored [in, out], and query, key and value are thirds of one.
-#include "compiler/import/Family.h"
-#include "compiler/import/LlamaLike.h"
+#include "compiler/import/FamilyParts.h"
 #include "coppice/limits.h"
 #include <cmath>
 
@@ -16,15 +15,14 @@ llvm::Error buildGpt2(ConfigReader &config, GraphBuilder &graph, ImportedModel &
   Dim hidden = config.size("n_embd");
   Dim inner = config.size("n_inner", Dim{4 * hidden.size, "4 * n_embd"});
   int64_t layers = config.integer("n_layer", 1, COPPICE_MAX_LAYERS);
-  int64_t headCount = config.integer("n_head", 1, 65536);
+  HeadWidths all = readEqualHeads(config, hidden, "n_head");
+  int64_t headDim = all.headDim, headCount = hidden.size / headDim;
   Dim positions = config.size("n_positions", Dim{1024, "n_positions"});
   double eps = config.number("layer_norm_epsilon", 0, 1, 1e-5);
   bool tied = config.flag("tie_word_embeddings", true);
   bool scaleByWidth = config.flag("scale_attn_weights", true);
   bool scaleByLayer = config.flag("scale_attn_by_inverse_layer_idx", false);
   auto act = readActivation(config, "activation_function", "gelu_new");
-  if (hidden.size % headCount != 0)
-    config.fail("n_head", "does not divide n_embd");
   // Heads by layer that the library itself has cut from the tensors.
   std::vector<int64_t> pruned(layers, 0);
   if (std::unique_ptr<ConfigReader> lists = config.object("pruned_heads")) {
@@ -39,15 +37,11 @@ llvm::Error buildGpt2(ConfigReader &config, GraphBuilder &graph, ImportedModel &
   if (llvm::Error error = config.finish())
     return error;
 
-  model.vocab = vocab.size;
   model.context = positions.size;
   model.positionLimit = positions.size;
-  int64_t headDim = hidden.size / headCount;
-  HeadWidths all{hidden, hidden, headDim};
 
-  graph.choosePrefix({"transformer.", ""}, "wte.weight");
   graph.passOver({".attn.bias", ".attn.masked_bias"}); // the causal mask
-  Value x = graph.embed(graph.tokens(), graph.weight("wte.weight", {vocab, hidden}));
+  Value x = embedTokens(graph, {"transformer.", ""}, "wte", {vocab, hidden});
   Value table = graph.weight("wpe.weight", {positions, hidden});
   x = graph.add(x, graph.embed(graph.positions(), table));
 
@@ -75,10 +69,9 @@ llvm::Error buildGpt2(ConfigReader &config, GraphBuilder &graph, ImportedModel &
       return graph.add(residual, conv(heads, "attn.c_proj", hidden, widths.queries));
     });
     x = graph.block(lm::BlockKind::Ffn, layer, x, [&](Value residual) {
-      Dim neurons = graph.outputs(name + "mlp.c_fc", inner, hidden, /*transposed=*/true);
       Value in = graph.layerNorm(residual, name + "ln_2", hidden, /*affine=*/true, eps);
-      Value up = graph.activation(act, conv(in, "mlp.c_fc", neurons, hidden));
-      return graph.add(residual, conv(up, "mlp.c_proj", hidden, neurons));
+      return graph.add(residual, plainFfn(graph, in, name + "mlp.c_fc", name + "mlp.c_proj", hidden,
+                                          inner, act, {/*bias=*/true, /*transposed=*/true}));
     });
   }
 
@@ -89,6 +82,6 @@ llvm::Error buildGpt2(ConfigReader &config, GraphBuilder &graph, ImportedModel &
 
 } // namespace
 
-const Family gpt2Family = {"gpt2", /*defaultBos=*/50256, /*defaultEos=*/50256, buildGpt2};
+constexpr Family families::Gpt2 = {"gpt2", /*defaultBos=*/50256, /*defaultEos=*/50256, buildGpt2};
 
 } // namespace coppice

@@ -14,8 +14,14 @@ llvm::Error buildLlama(ConfigReader &config, GraphBuilder &graph, ImportedModel 
   return buildLlamaLike(form, graph, model);
 }
 
+constexpr Relative relatives[] = {
+    {"llama4", "is of text and pictures, and of experts; Llama 1 to 3 are \"llama\""},
+    {"llama4_text", "mixes layers without rotary embedding; Llama 1 to 3 are \"llama\""},
+    {"mllama", "is of text and pictures; a Llama of text alone is \"llama\""}};
+
 } // namespace
 
-const Family llamaFamily = {"llama", /*defaultBos=*/1, /*defaultEos=*/2, buildLlama};
+constexpr Family families::Llama = {"llama", /*defaultBos=*/1, /*defaultEos=*/2, buildLlama,
+                                    relatives};
 
 } // namespace coppice

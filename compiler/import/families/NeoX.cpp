@@ -2,9 +2,7 @@
 // Hugging Face's GPTNeoXForCausalLM computes it: the blocks of a layer side by side, each with a
 // norm of its own, or one after the other; part of each head turns; query, key and value of a head
 // lie together in one linear.
-#include "compiler/import/Family.h"
-#include "compiler/import/LlamaLike.h"
-#include "coppice/limits.h"
+#include "compiler/import/FamilyParts.h"
 
 using mlir::Value;
 
@@ -12,39 +10,30 @@ namespace coppice {
 namespace {
 
 llvm::Error buildNeoX(ConfigReader &config, GraphBuilder &graph, ImportedModel &model) {
-  Dim vocab = config.size("vocab_size");
-  Dim hidden = config.size("hidden_size");
-  Dim ffn = config.size("intermediate_size");
-  int64_t layers = config.integer("num_hidden_layers", 1, COPPICE_MAX_LAYERS);
-  int64_t headCount = config.integer("num_attention_heads", 1, 65536);
-  int64_t context = config.integer("max_position_embeddings", 1, INT32_MAX, 2048);
+  Sizes sizes = readSizes(config, /*defaultContext=*/2048);
+  const Dim &vocab = sizes.vocab, &hidden = sizes.hidden;
+  HeadWidths all = readEqualHeads(config, hidden);
+  int64_t headDim = all.headDim;
   double eps = config.number("layer_norm_eps", 0, 1, 1e-5);
   bool parallel = config.flag("use_parallel_residual", true);
   bool biases = config.flag("attention_bias", true);
   bool tied = config.flag("tie_word_embeddings", false);
   auto act = readActivation(config, "hidden_act", "gelu");
-  if (hidden.size % headCount != 0)
-    config.fail("num_attention_heads", "does not divide hidden_size");
-  int64_t headDim = std::max<int64_t>(hidden.size / headCount, 1);
   RopeDefaults defaults;
   defaults.headDim = headDim;
   defaults.partial = 0.25;
   defaults.thetaField = "rotary_emb_base";
   defaults.partialField = "rotary_pct";
-  RopeParameters rope = readRope(config, context, defaults);
+  RopeParameters rope = readRope(config, sizes.context, defaults);
   if (llvm::Error error = config.finish())
     return error;
 
-  model.vocab = vocab.size;
-  model.context = context;
-  HeadWidths all{hidden, hidden, headDim};
+  model.context = sizes.context;
   Rotation turn = rotation(rope, headDim, model.positions());
 
-  graph.choosePrefix({"gpt_neox.", ""}, "embed_in.weight");
   graph.passOver({".attention.bias", ".attention.masked_bias"}); // the causal mask
-  Value x = graph.embed(graph.tokens(), graph.weight("embed_in.weight", {vocab, hidden}));
-
-  for (int64_t layer = 0; layer < layers && graph.ok(); ++layer) {
+  Value x = embedTokens(graph, {"gpt_neox.", ""}, "embed_in", {vocab, hidden});
+  for (int64_t layer = 0; layer < sizes.layers && graph.ok(); ++layer) {
     std::string name = "layers." + std::to_string(layer) + ".";
     Value before = x;
     x = graph.block(lm::BlockKind::Attention, layer, x, [&](Value residual) {
@@ -62,13 +51,11 @@ llvm::Error buildNeoX(ConfigReader &config, GraphBuilder &graph, ImportedModel &
           residual, graph.linear(heads, name + "attention.dense", hidden, widths.queries, biases));
     });
     x = graph.block(lm::BlockKind::Ffn, layer, x, [&](Value residual) {
-      Dim neurons = graph.outputs(name + "mlp.dense_h_to_4h", ffn, hidden);
       Value in = graph.layerNorm(parallel ? before : residual, name + "post_attention_layernorm",
                                  hidden, /*affine=*/true, eps);
-      Value up = graph.linear(in, name + "mlp.dense_h_to_4h", neurons, hidden, /*bias=*/true);
-      Value out = graph.linear(graph.activation(act, up), name + "mlp.dense_4h_to_h", hidden,
-                               neurons, /*bias=*/true);
-      return graph.add(residual, out);
+      return graph.add(residual,
+                       plainFfn(graph, in, name + "mlp.dense_h_to_4h", name + "mlp.dense_4h_to_h",
+                                hidden, sizes.ffn, act, {/*bias=*/true}));
     });
   }
 
@@ -77,8 +64,14 @@ llvm::Error buildNeoX(ConfigReader &config, GraphBuilder &graph, ImportedModel &
   return graph.finish(graph.linear(x, head)).moveInto(model.module);
 }
 
+constexpr Relative relatives[] = {
+    {"gpt_neo", "has local attention of its own kind; GPT-NeoX and Pythia are \"gpt_neox\""},
+    {"gpt_neox_japanese", "has biases of its own after attention; GPT-NeoX is \"gpt_neox\""},
+    {"gptj", "turns pairs that lie side by side; GPT-NeoX and Pythia are \"gpt_neox\""}};
+
 } // namespace
 
-const Family neoxFamily = {"gpt_neox", /*defaultBos=*/0, /*defaultEos=*/2, buildNeoX};
+constexpr Family families::NeoX = {"gpt_neox", /*defaultBos=*/0, /*defaultEos=*/2, buildNeoX,
+                                   relatives};
 
 } // namespace coppice

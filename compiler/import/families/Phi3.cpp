@@ -50,8 +50,15 @@ llvm::Error buildPhi3(ConfigReader &config, GraphBuilder &graph, ImportedModel &
   return buildLlamaLike(form, graph, model, ffn);
 }
 
+constexpr Relative relatives[] = {
+    {"phi3_v", "is of text and pictures; Phi-3 of text alone is \"phi3\""},
+    {"phi3small", "has block-sparse attention; Phi-3 mini and medium are \"phi3\""},
+    {"phimoe", "is Phi-3.5 MoE; the dense Phi-3 are \"phi3\""},
+    {"phi4mm", "is of text, pictures and sound; Phi-4 of text alone is \"phi3\""}};
+
 } // namespace
 
-const Family phi3Family = {"phi3", /*defaultBos=*/1, /*defaultEos=*/32000, buildPhi3};
+constexpr Family families::Phi3 = {"phi3", /*defaultBos=*/1, /*defaultEos=*/32000, buildPhi3,
+                                   relatives};
 
 } // namespace coppice

@@ -16,8 +16,12 @@ llvm::Error buildMistral(ConfigReader &config, GraphBuilder &graph, ImportedMode
   return buildLlamaLike(form, graph, model);
 }
 
+constexpr Relative relatives[] = {
+    {"mistral3", "is of text and pictures; a Mistral of text alone is \"mistral\""}};
+
 } // namespace
 
-const Family mistralFamily = {"mistral", /*defaultBos=*/1, /*defaultEos=*/2, buildMistral};
+constexpr Family families::Mistral = {"mistral", /*defaultBos=*/1, /*defaultEos=*/2, buildMistral,
+                                      relatives};
 
 } // namespace coppice

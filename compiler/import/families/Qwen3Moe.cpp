@@ -50,9 +50,13 @@ llvm::Error buildQwen3Moe(ConfigReader &config, GraphBuilder &graph, ImportedMod
   });
 }
 
+constexpr Relative relatives[] = {
+    {"qwen2_moe", "has shared experts; experts are read of \"mixtral\" and \"qwen3_moe\""},
+    {"qwen3_next", "mixes in linear attention; Qwen 3 is \"qwen3\" or \"qwen3_moe\""}};
+
 } // namespace
 
-const Family qwen3MoeFamily = {"qwen3_moe", /*defaultBos=*/std::nullopt,
-                               /*defaultEos=*/std::nullopt, buildQwen3Moe};
+constexpr Family families::Qwen3Moe = {"qwen3_moe", /*defaultBos=*/std::nullopt,
+                                       /*defaultEos=*/std::nullopt, buildQwen3Moe, relatives};
 
 } // namespace coppice

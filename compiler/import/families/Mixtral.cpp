@@ -33,6 +33,6 @@ llvm::Error buildMixtral(ConfigReader &config, GraphBuilder &graph, ImportedMode
 
 } // namespace
 
-const Family mixtralFamily = {"mixtral", /*defaultBos=*/1, /*defaultEos=*/2, buildMixtral};
+constexpr Family families::Mixtral = {"mixtral", /*defaultBos=*/1, /*defaultEos=*/2, buildMixtral};
 
 } // namespace coppice

@@ -1,5 +1,5 @@
 // OPT (Zhang et al., arXiv 2205.01068), as Hugging Face's OPTForCausalLM computes it.
-#include "compiler/import/LlamaLike.h"
+#include "compiler/import/FamilyParts.h"
 #include "coppice/limits.h"
 
 using mlir::Value;
@@ -17,7 +17,7 @@ llvm::Error buildOpt(ConfigReader &config, GraphBuilder &graph, ImportedModel &m
   Dim embedding = config.size("word_embed_proj_dim", hidden);
   Dim ffn = config.size("ffn_dim");
   int64_t layers = config.integer("num_hidden_layers", 1, COPPICE_MAX_LAYERS);
-  int64_t heads = config.integer("num_attention_heads", 1, 65536);
+  HeadWidths heads = readEqualHeads(config, hidden);
   int64_t context = config.integer("max_position_embeddings", 1, INT32_MAX - 2, 2048);
   bool normBefore = config.flag("do_layer_norm_before", true);
   bool removeFinalNorm = config.flag("_remove_final_layer_norm", false);
@@ -26,20 +26,14 @@ llvm::Error buildOpt(ConfigReader &config, GraphBuilder &graph, ImportedModel &m
   bool affine = config.flag("layer_norm_elementwise_affine", true);
   bool tied = config.flag("tie_word_embeddings", true);
   auto act = readActivation(config, "activation_function", "relu");
-  if (hidden.size % heads != 0)
-    config.fail("num_attention_heads", "does not divide hidden_size");
   if (llvm::Error error = config.finish())
     return error;
 
-  model.vocab = vocab.size;
   model.context = context;
   model.positionLimit = context;
-  int64_t headDim = hidden.size / heads;
-  HeadWidths all{hidden, hidden, headDim};
   Dim positionRows{context + positionOffset, "max_position_embeddings + 2"};
 
-  graph.choosePrefix({"model.decoder.", "decoder."}, "embed_tokens.weight");
-  Value x = graph.embed(graph.tokens(), graph.weight("embed_tokens.weight", {vocab, embedding}));
+  Value x = embedTokens(graph, {"model.decoder.", "decoder."}, "embed_tokens", {vocab, embedding});
   if (embedding.size != hidden.size)
     x = graph.linear(x, "project_in", hidden, embedding, /*bias=*/false);
   Value table = graph.weight("embed_positions.weight", {positionRows, hidden});
@@ -53,19 +47,14 @@ llvm::Error buildOpt(ConfigReader &config, GraphBuilder &graph, ImportedModel &m
     };
     x = graph.block(lm::BlockKind::Attention, layer, x, [&](Value residual) {
       Value in = normAt(normBefore, residual, "self_attn_layer_norm");
-      HeadWidths widths = graph.heads(self + "q_proj", self + "k_proj", hidden, all);
-      Value q = graph.linear(in, self + "q_proj", widths.queries, hidden, biases);
-      Value k = graph.linear(in, self + "k_proj", widths.keys, hidden, biases);
-      Value v = graph.linear(in, self + "v_proj", widths.keys, hidden, biases);
-      Value heads = graph.attention(q, k, v, headDim);
-      Value out = graph.linear(heads, self + "out_proj", hidden, widths.queries, biases);
+      auto [q, k, v, width] = threeLinears(graph, in, self, hidden, heads, biases);
+      Value seen = graph.attention(q, k, v, heads.headDim);
+      Value out = graph.linear(seen, self + "out_proj", hidden, width, biases);
       return normAt(!normBefore, graph.add(residual, out), "self_attn_layer_norm");
     });
     x = graph.block(lm::BlockKind::Ffn, layer, x, [&](Value residual) {
       Value in = normAt(normBefore, residual, "final_layer_norm");
-      Dim neurons = graph.outputs(name + "fc1", ffn, hidden);
-      Value up = graph.linear(in, name + "fc1", neurons, hidden, biases);
-      Value out = graph.linear(graph.activation(act, up), name + "fc2", hidden, neurons, biases);
+      Value out = plainFfn(graph, in, name + "fc1", name + "fc2", hidden, ffn, act, {biases});
       return normAt(!normBefore, graph.add(residual, out), "final_layer_norm");
     });
   }
@@ -80,6 +69,6 @@ llvm::Error buildOpt(ConfigReader &config, GraphBuilder &graph, ImportedModel &m
 
 } // namespace
 
-const Family optFamily = {"opt", /*defaultBos=*/2, /*defaultEos=*/2, buildOpt};
+constexpr Family families::Opt = {"opt", /*defaultBos=*/2, /*defaultEos=*/2, buildOpt};
 
 } // namespace coppice

@@ -4,15 +4,6 @@
 #include "compiler/import/LlamaLike.h"
 
 namespace coppice {
-
-std::vector<int64_t> readUpperWindows(ConfigReader &config, int64_t layers) {
-  bool used = config.flag("use_sliding_window", false) && !config.isNull("sliding_window");
-  int64_t window = config.integer("sliding_window", 1, INT32_MAX, 4096);
-  int64_t first = config.integer("max_window_layers", 0, INT32_MAX, 28);
-  return readLayerTypes(config, layers, used ? window : 0,
-                        [&](int64_t layer) { return layer >= first; });
-}
-
 namespace {
 
 llvm::Error buildQwen2(ConfigReader &config, GraphBuilder &graph, ImportedModel &model) {
@@ -27,9 +18,14 @@ llvm::Error buildQwen2(ConfigReader &config, GraphBuilder &graph, ImportedModel 
   return buildLlamaLike(form, graph, model);
 }
 
+constexpr Relative relatives[] = {
+    {"qwen", "is Qwen 1; Qwen 1.5, 2 and 2.5 are \"qwen2\""},
+    {"qwen2_vl", "is of text and pictures; a Qwen of text alone is \"qwen2\""},
+    {"qwen2_5_vl", "is of text and pictures; a Qwen of text alone is \"qwen2\""}};
+
 } // namespace
 
-const Family qwen2Family = {"qwen2", /*defaultBos=*/std::nullopt, /*defaultEos=*/std::nullopt,
-                            buildQwen2};
+constexpr Family families::Qwen2 = {"qwen2", /*defaultBos=*/std::nullopt,
+                                    /*defaultEos=*/std::nullopt, buildQwen2, relatives};
 
 } // namespace coppice

@@ -2,7 +2,7 @@
 // FalconForCausalLM computes it. Three builds: 7B with one KV head and one norm that both blocks of
 // a layer read; 40B and after ("new_decoder_architecture") with groups of heads and one or two
 // norms; and blocks one after the other. Query, key and value lie in one linear, group by group.
-#include "compiler/import/LlamaLike.h"
+#include "compiler/import/FamilyParts.h"
 #include "coppice/limits.h"
 
 using mlir::Value;
@@ -45,7 +45,6 @@ llvm::Error buildFalcon(ConfigReader &config, GraphBuilder &graph, ImportedModel
   if (llvm::Error error = config.finish())
     return error;
 
-  model.vocab = vocab.size;
   model.context = context;
   Rotation turn = rotation(turns, headDim, model.positions());
   // Query heads for each KV head; all of them for the one.
@@ -53,9 +52,7 @@ llvm::Error buildFalcon(ConfigReader &config, GraphBuilder &graph, ImportedModel
   int64_t keys = hidden.size / group;
   HeadWidths all{hidden, {keys, "hidden_size / heads of a group"}, headDim};
 
-  graph.choosePrefix({"transformer.", ""}, "word_embeddings.weight");
-  Value x = graph.embed(graph.tokens(), graph.weight("word_embeddings.weight", {vocab, hidden}));
-
+  Value x = embedTokens(graph, {"transformer.", ""}, "word_embeddings", {vocab, hidden});
   for (int64_t layer = 0; layer < layers && graph.ok(); ++layer) {
     std::string name = "h." + std::to_string(layer) + ".";
     auto norm = [&](Value in, const char *which) {
@@ -81,14 +78,12 @@ llvm::Error buildFalcon(ConfigReader &config, GraphBuilder &graph, ImportedModel
                                               widths.queries, biases));
     });
     x = graph.block(lm::BlockKind::Ffn, layer, x, [&](Value residual) {
-      Dim neurons = graph.outputs(name + "mlp.dense_h_to_4h", ffn, hidden);
       // One norm that both blocks read stands in each, so that it stays when a plan skips the
       // other.
       Value in = parallel ? norm(before, norms == 2 ? "ln_mlp" : "input_layernorm")
                           : norm(residual, "post_attention_layernorm");
-      Value up = graph.linear(in, name + "mlp.dense_h_to_4h", neurons, hidden, biases);
-      return graph.add(residual, graph.linear(graph.activation(act, up), name + "mlp.dense_4h_to_h",
-                                              hidden, neurons, biases));
+      return graph.add(residual, plainFfn(graph, in, name + "mlp.dense_h_to_4h",
+                                          name + "mlp.dense_4h_to_h", hidden, ffn, act, {biases}));
     });
   }
 
@@ -97,8 +92,14 @@ llvm::Error buildFalcon(ConfigReader &config, GraphBuilder &graph, ImportedModel
   return graph.finish(graph.linear(x, head)).moveInto(model.module);
 }
 
+constexpr Relative relatives[] = {
+    {"RefinedWeb", "is the form before conversion; Falcon as transformers has it is \"falcon\""},
+    {"RefinedWebModel",
+     "is the form before conversion; Falcon as transformers has it is \"falcon\""}};
+
 } // namespace
 
-const Family falconFamily = {"falcon", /*defaultBos=*/11, /*defaultEos=*/11, buildFalcon};
+constexpr Family families::Falcon = {"falcon", /*defaultBos=*/11, /*defaultEos=*/11, buildFalcon,
+                                     relatives};
 
 } // namespace coppice
