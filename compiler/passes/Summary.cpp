@@ -2,6 +2,9 @@
 // neurons: masks, selections and shrunk weights all show there.
 #include "compiler/passes/Summary.h"
 #include "compiler/plan/BlockParts.h"
+#include "llvm/ADT/BitVector.h"
+#include "llvm/ADT/Sequence.h"
+#include "llvm/ADT/StringMap.h"
 #include <map>
 #include <set>
 
@@ -28,32 +31,27 @@ static std::map<int32_t, LayerBlocks> blocksOf(ModuleOp module) {
 
 /// For each column that `linear` has, the column of the checkpoint's tensor.
 static SmallVector<int32_t> storedColumns(lm::LinearOp linear) {
-  int32_t width = lm::rowWidth(linear.getWeight().getType());
   lm::WeightOp weight = weightOf(linear);
   if (weight && weight.getColsAttr())
     return SmallVector<int32_t>(weight.getColsAttr().getIndices());
-  SmallVector<int32_t> all;
-  for (int32_t i = 0; i < width; ++i)
-    all.push_back(i);
-  return all;
+  return llvm::to_vector(llvm::seq<int32_t>(0, lm::rowWidth(linear.getWeight().getType())));
 }
 
 /// The columns of the checkpoint's tensor that `linear` reads something alive from.
-static std::set<int32_t> liveColumns(lm::LinearOp linear) {
+static llvm::BitVector liveColumns(lm::LinearOp linear) {
   SmallVector<int32_t> stored = storedColumns(linear);
   // place[i]: where the linear's column i stands in the value at hand.
-  SmallVector<int32_t> place;
-  for (size_t i = 0; i < stored.size(); ++i)
-    place.push_back(i);
-  std::set<int32_t> live(stored.begin(), stored.end());
+  SmallVector<int32_t> place = llvm::to_vector(llvm::seq<int32_t>(0, stored.size()));
+  llvm::BitVector dead(stored.size());
   Value value = linear.getInput();
   while (Operation *op = value.getDefiningOp()) {
     if (auto mask = dyn_cast<lm::MaskOp>(op)) {
-      ArrayRef<int32_t> dead = mask.getDead().getIndices();
-      std::set<int32_t> deadSet(dead.begin(), dead.end());
+      llvm::BitVector masked(lm::rowWidth(mask.getType()));
+      for (int32_t column : mask.getDead().getIndices())
+        masked.set(column);
       for (size_t i = 0; i < place.size(); ++i)
-        if (deadSet.count(place[i]))
-          live.erase(stored[i]);
+        if (masked.test(place[i]))
+          dead.set(i);
     } else if (auto select = dyn_cast<lm::SelectOp>(op)) {
       for (int32_t &at : place)
         at = select.getKept().getIndices()[at];
@@ -62,7 +60,15 @@ static std::set<int32_t> liveColumns(lm::LinearOp linear) {
     }
     value = op->getOperand(0);
   }
+  llvm::BitVector live(stored.empty() ? 0 : *llvm::max_element(stored) + 1);
+  for (size_t i = 0; i < stored.size(); ++i)
+    if (!dead.test(i))
+      live.set(stored[i]);
   return live;
+}
+
+static bool isLive(const llvm::BitVector &live, int32_t column) {
+  return uint32_t(column) < live.size() && live.test(column);
 }
 
 static bool isThere(lm::BlockOp block) { return block && !block.getSkip(); }
@@ -80,11 +86,11 @@ static void describeHeads(LayerSummary &layer, lm::BlockOp before, lm::BlockOp a
   Expected<AttentionParts> parts = findAttentionParts(after);
   if (!parts)
     return llvm::consumeError(parts.takeError());
-  std::set<int32_t> live = liveColumns(parts->output);
+  llvm::BitVector live = liveColumns(parts->output);
   SmallVector<int32_t> stored = storedColumns(whole->output);
   std::set<int32_t> kvHeads;
   for (int32_t head = 0; head < layer.headsBefore; ++head)
-    if (live.count(stored[head * layer.headDim])) {
+    if (isLive(live, stored[head * layer.headDim])) {
       layer.heads.push_back(head);
       kvHeads.insert(attention.getKvMap()[head]);
     }
@@ -99,11 +105,13 @@ static void describeExperts(LayerSummary &layer, lm::MoeOp moe) {
     scores = mark.getInput();
   auto router = scores.getDefiningOp<lm::LinearOp>();
   lm::WeightOp weight = router ? weightOf(router) : lm::WeightOp();
-  std::set<int32_t> dead;
+  int32_t count = int32_t(moe.getExperts().size());
+  llvm::BitVector dead(count);
   if (moe.getDead())
-    dead.insert(moe.getDead()->getIndices().begin(), moe.getDead()->getIndices().end());
-  for (int32_t e = 0, count = int32_t(moe.getExperts().size()); e < count; ++e)
-    if (!dead.count(e))
+    for (int32_t e : moe.getDead()->getIndices())
+      dead.set(e);
+  for (int32_t e = 0; e < count; ++e)
+    if (!dead.test(e))
       layer.experts.push_back(weight && weight.getRowsAttr() ? weight.getRowsAttr().getIndices()[e]
                                                              : e);
 }
@@ -126,9 +134,9 @@ static void describeNeurons(LayerSummary &layer, lm::BlockOp before, lm::BlockOp
   Expected<FfnParts> parts = findFfnParts(after);
   if (!parts)
     return llvm::consumeError(parts.takeError());
-  std::set<int32_t> live = liveColumns(parts->down);
+  llvm::BitVector live = liveColumns(parts->down);
   for (auto [neuron, column] : llvm::enumerate(stored))
-    if (live.count(column))
+    if (isLive(live, column))
       layer.neurons.push_back(neuron);
   layer.ffn = !layer.neurons.empty();
 }
@@ -148,29 +156,49 @@ static bool isIdle(lm::WeightOp weight) {
   return moe && weight->getParentRegion()->getRegionNumber() >= moe.getTopK();
 }
 
-/// `active`: only those that one token needs.
-static uint64_t countParameters(ModuleOp module, bool active) {
-  // A row that several ops read, a tied embedding's say, counts once, as the widest reads it; the
-  // rows of a fused tensor are each read by one.
-  std::map<StringRef, std::vector<uint32_t>> columnsOfRows;
-  module.walk([&](lm::WeightOp weight) {
-    if (isFolded(weight) || (active && isIdle(weight)))
-      return;
+namespace {
+
+/// How wide each row of a tensor is read. A row that several ops read, a tied embedding's say,
+/// counts once, as the widest reads it; the rows of a fused tensor are each read by one. What is
+/// held grows with the lists of rows, not with what a config says of rows that none lists.
+class RowsRead {
+public:
+  void add(lm::WeightOp weight) {
     auto type = cast<RankedTensorType>(weight.getType());
-    uint32_t columns = type.getRank() == 2 ? type.getDimSize(1) : 1;
-    std::vector<uint32_t> &rows = columnsOfRows[weight.getTensor()];
+    int64_t columns = type.getRank() == 2 ? type.getDimSize(1) : 1;
     auto kept = weight.getRows();
-    size_t extent = kept ? kept->extent() : type.getDimSize(0);
-    rows.resize(std::max(rows.size(), extent));
-    for (int64_t i = 0; i < type.getDimSize(0); ++i) {
-      uint32_t &most = rows[kept ? kept->getIndices()[i] : i];
-      most = std::max(most, columns);
+    if (!kept) {
+      rows = type.getDimSize(0);
+      all = std::max(all, columns);
+      return;
     }
+    listed.resize(std::max<size_t>(listed.size(), kept->extent()));
+    for (int32_t row : kept->getIndices())
+      listed[row] = std::max<uint32_t>(listed[row], columns);
+  }
+  uint64_t parameters() const {
+    uint64_t sum = uint64_t(rows) * all;
+    for (int64_t columns : listed)
+      sum += std::max<int64_t>(columns - all, 0);
+    return sum;
+  }
+
+private:
+  int64_t rows = 0, all = 0; // columns that are read of every row
+  std::vector<uint32_t> listed;
+};
+
+} // namespace
+
+uint64_t coppice::countParameters(ModuleOp module, bool active) {
+  llvm::StringMap<RowsRead> tensors;
+  module.walk([&](lm::WeightOp weight) {
+    if (!isFolded(weight) && !(active && isIdle(weight)))
+      tensors[weight.getTensor()].add(weight);
   });
   uint64_t sum = 0;
-  for (const auto &[tensor, rows] : columnsOfRows)
-    for (uint32_t columns : rows)
-      sum += columns;
+  for (const auto &tensor : tensors)
+    sum += tensor.second.parameters();
   return sum;
 }
 
@@ -187,7 +215,7 @@ ModelSummary coppice::summarize(ModuleOp imported, ModuleOp module) {
       describeNeurons(layer, before.ffn, now.ffn);
     summary.layers.push_back(std::move(layer));
   }
-  summary.parameters = countParameters(module, /*active=*/false);
+  summary.parameters = countParameters(module);
   summary.activeParameters = countParameters(module, /*active=*/true);
   return summary;
 }

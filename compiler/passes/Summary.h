@@ -31,4 +31,7 @@ struct ModelSummary {
 /// Both have one function and lm.block ops. Layers missing in `module` come out without blocks.
 ModelSummary summarize(mlir::ModuleOp imported, mlir::ModuleOp module);
 
+/// ModelSummary's `parameters` of a module, or its `activeParameters`.
+uint64_t countParameters(mlir::ModuleOp module, bool active = false);
+
 } // namespace coppice

@@ -2,6 +2,7 @@
 #include "compiler/passes/pack/PackPasses.h"
 #include "coppice/limits.h"
 #include "llvm/ADT/DenseSet.h"
+#include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/MathExtras.h"
 #include <map>
 
@@ -87,9 +88,39 @@ struct PlanMemory : impl::PlanMemoryBase<PlanMemory> {
       return signalPassFailure();
     }
     for (auto step : getOperation().getOps<pack::StepOp>()) {
+      if (failed(placeWeights(step)))
+        return signalPassFailure();
       chooseRings(step);
       plan(step);
     }
+  }
+
+  /// In the order of their first use. First of all: what does not fit need not be planned.
+  static LogicalResult placeWeights(pack::StepOp step) {
+    OpBuilder b(step);
+    uint64_t end = 0;
+    for (Operation &op : step.getBody().front())
+      for (Value operand : op.getOperands())
+        if (auto type = dyn_cast<pack::WeightType>(operand.getType())) {
+          Operation *def = operand.getDefiningOp();
+          if (def->hasAttr("offset"))
+            continue;
+          // A config may claim any sizes: their sum may not run over.
+          uint64_t at = llvm::SaturatingAdd(end, uint64_t(63)) & ~uint64_t(63);
+          def->setAttr("offset", b.getI64IntegerAttr(int64_t(at)));
+          end = llvm::SaturatingAdd(at, uint64_t(type.bytes()));
+        }
+    if (end <= COPPICE_MAX_WEIGHT_BYTES)
+      return success();
+    return step->getParentOp()->emitError()
+           << "the weights take " << end << " bytes (" << gigabytes(end)
+           << "), and an artifact holds at most " << COPPICE_MAX_WEIGHT_BYTES << " ("
+           << gigabytes(COPPICE_MAX_WEIGHT_BYTES)
+           << "); choose a smaller format with --weights, i8 or i4 say, or cut more with --plan";
+  }
+
+  static std::string gigabytes(uint64_t bytes) {
+    return llvm::formatv("{0:F1} GB", double(bytes) / 1e9);
   }
 
   int64_t ringPositions(int64_t window) const {
@@ -137,11 +168,8 @@ struct PlanMemory : impl::PlanMemoryBase<PlanMemory> {
 
     Arena arena;
     llvm::DenseMap<Value, int64_t> places;
-    int64_t kv = 0, weights = 0;
+    int64_t kv = 0;
     for (Operation &op : body) {
-      for (Value operand : op.getOperands())
-        if (isa<pack::WeightType>(operand.getType()))
-          placeWeight(b, operand, weights);
       if (isa<pack::ObserveOp>(op))
         release(op, lastUse, places, arena); // what it marks may end here
       if (op.getNumResults() == 0 || isa<pack::WeightOp, pack::ConstantOp>(op) || &op == head ||
@@ -169,15 +197,6 @@ struct PlanMemory : impl::PlanMemoryBase<PlanMemory> {
     }
     step.setArena(arena.size());
     step.setKv(kv);
-  }
-
-  static void placeWeight(OpBuilder &b, Value weight, int64_t &end) {
-    Operation *def = weight.getDefiningOp();
-    if (def->hasAttr("offset"))
-      return;
-    end = llvm::alignTo(end, 64);
-    def->setAttr("offset", b.getI64IntegerAttr(end));
-    end += cast<pack::WeightType>(weight.getType()).bytes();
   }
 
   static void release(Operation &op, const llvm::DenseMap<Value, Operation *> &lastUse,

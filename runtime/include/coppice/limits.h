@@ -12,4 +12,8 @@
 /* Layers at most: their numbers, with -1 for what lies outside of layers, are 0 to 32767. */
 #define COPPICE_MAX_LAYERS 0x8000u
 
+/* Bytes of the weight segment at most: a stage finds a weight by a word of 32 bits that counts 64
+ * bytes, and whose largest value means none. */
+#define COPPICE_MAX_WEIGHT_BYTES (0xffffffffull * 64)
+
 #endif /* COPPICE_LIMITS_H */

@@ -147,6 +147,23 @@ TEST_F(Summary, CountsWhatOneTokenNeeds) {
   EXPECT_EQ(summarize(*experts, *experts).activeParameters, 6u + 2 * 4);
 }
 
+// Rows that one op reads in part and another lists whole count as the wider reads them; that a
+// tensor has two thousand million rows takes no memory.
+TEST_F(Summary, CountsRowsThatAreReadTwiceOnce) {
+  auto twice = mlir::parseSourceString<mlir::ModuleOp>(R"(
+    lm.tensor private @t : tensor<2000000000x4xf32>
+    func.func @f(%x: tensor<?x4xf32>, %y: tensor<?x1xf32>) -> tensor<?x2xf32> {
+      %w = lm.weight @t cols <0> : tensor<2000000000x1xf32>
+      %a = lm.linear %y, %w : tensor<?x1xf32>, tensor<2000000000x1xf32> -> tensor<?x2000000000xf32>
+      %v = lm.weight @t rows <0, 5> : tensor<2x4xf32>
+      %b = lm.linear %x, %v : tensor<?x4xf32>, tensor<2x4xf32> -> tensor<?x2xf32>
+      return %b : tensor<?x2xf32>
+    })",
+                                                       &context);
+  ASSERT_TRUE(twice);
+  EXPECT_EQ(countParameters(*twice), 2000000000u + 2 * 3);
+}
+
 // All heads and all neurons: nothing is left of either block, and both summaries say so.
 TEST_F(Summary, SaysWhenNothingIsLeft) {
   mask(R"({"layer": 0, "heads": ["0-2"], "neurons": ["0-3"]})");
