@@ -144,38 +144,64 @@ ModelShape largerShape(Family family, Random &random) {
   }
 }
 
-// The check itself notices one neuron, expert or head too many: shrunk under a plan that cuts one
-// thing more, the graph differs from the masked one.
-TEST_P(Plans, OneCutTooManyIsNoticed) {
-  Random random(testSeed(11) + uint64_t(GetParam()) * 1000003);
-  ModelShape shape = largerShape(GetParam(), random);
-  auto model = Model::make(randomCheckpoint(shape, random));
-  ASSERT_TRUE(bool(model)) << llvm::toString(model.takeError());
-  // So many that every expert is chosen by some token.
-  std::vector<int32_t> tokens = randomTokens(20, shape.vocab, random);
-  auto cutOf = [&](RandomPlan &plan) -> std::set<int32_t> & {
-    return shape.expertsIn(0) ? plan.layers[0].experts : plan.layers[0].neurons;
-  };
-  RandomPlan plan;
-  plan.modelType = shape.modelType();
-  cutOf(plan) = {1};
-  auto masked = model.get()->mask(plan.json());
-  ASSERT_TRUE(bool(masked)) << llvm::toString(masked.takeError());
-  auto wanted = model.get()->logits(**masked, tokens);
-  ASSERT_TRUE(bool(wanted)) << llvm::toString(wanted.takeError());
-  EXPECT_NE(findLeftovers(**masked), "");
-  for (bool head : {false, true}) {
+/// `plan` and one thing more: a head of layer 1, or an expert or neuron of layer 0.
+std::vector<RandomPlan> oneCutMore(const RandomPlan &plan, const ModelShape &shape, bool head) {
+  int64_t experts = shape.expertsIn(0);
+  int64_t count = head ? shape.heads : experts ? experts : shape.ffn;
+  std::vector<RandomPlan> result;
+  for (int64_t i = 0; i < count; ++i) {
     RandomPlan more = plan;
-    (head ? more.layers[1].heads : cutOf(more)).insert(2);
-    auto other = model.get()->mask(more.json());
-    ASSERT_TRUE(bool(other)) << llvm::toString(other.takeError());
-    auto shrunk = model.get()->shrink(**other);
-    ASSERT_TRUE(bool(shrunk)) << llvm::toString(shrunk.takeError());
-    auto got = model.get()->logits(**shrunk, tokens);
-    ASSERT_TRUE(bool(got)) << llvm::toString(got.takeError());
-    EXPECT_NE(compare(*got, *wanted), "");
-    EXPECT_NE(compareSummary(summarize(model.get()->imported(), **shrunk), shape, plan), "");
+    RandomPlan::Layer &layer = more.layers[head];
+    if ((head ? layer.heads : experts ? layer.experts : layer.neurons).insert(int32_t(i)).second)
+      result.push_back(more);
   }
+  return result;
+}
+
+// The check itself notices one neuron, expert or head too many: shrunk under a plan that cuts one
+// thing more, the graph differs from the masked one. Not every cut shows: no token may pick an
+// expert. Which do, the masked graphs say; of nearly every model each kind must have one.
+TEST_P(Plans, OneCutTooManyIsNoticed) {
+  constexpr int models = 4;
+  uint64_t seed = testSeed(11);
+  Random random(seed + uint64_t(GetParam()) * 1000003);
+  int noticed = 0;
+  for (int m = 0; m < models; ++m) {
+    ModelShape shape = largerShape(GetParam(), random);
+    SCOPED_TRACE("seed " + std::to_string(seed) + ", model " + std::to_string(m) + ": " +
+                 describe(shape));
+    auto model = Model::make(randomCheckpoint(shape, random));
+    ASSERT_TRUE(bool(model)) << llvm::toString(model.takeError());
+    std::vector<int32_t> tokens = randomTokens(20, shape.vocab, random);
+    RandomPlan plan;
+    plan.modelType = shape.modelType();
+    (shape.expertsIn(0) ? plan.layers[0].experts : plan.layers[0].neurons) = {1};
+    auto masked = model.get()->mask(plan.json());
+    ASSERT_TRUE(bool(masked)) << llvm::toString(masked.takeError());
+    auto wanted = model.get()->logits(**masked, tokens);
+    ASSERT_TRUE(bool(wanted)) << llvm::toString(wanted.takeError());
+    EXPECT_NE(findLeftovers(**masked), "");
+    for (bool head : {false, true})
+      for (const RandomPlan &more : oneCutMore(plan, shape, head)) {
+        auto other = model.get()->mask(more.json());
+        ASSERT_TRUE(bool(other)) << llvm::toString(other.takeError());
+        auto meant = model.get()->logits(**other, tokens);
+        ASSERT_TRUE(bool(meant)) << llvm::toString(meant.takeError());
+        // Well beyond the limit of the check, so that the shrunk graph's rounding has no say.
+        if (compare(*meant, *wanted, 1e-6).empty())
+          continue;
+        auto shrunk = model.get()->shrink(**other);
+        ASSERT_TRUE(bool(shrunk)) << llvm::toString(shrunk.takeError());
+        auto got = model.get()->logits(**shrunk, tokens);
+        ASSERT_TRUE(bool(got)) << llvm::toString(got.takeError());
+        EXPECT_NE(compare(*got, *wanted), "") << more.json();
+        EXPECT_NE(compareSummary(summarize(model.get()->imported(), **shrunk), shape, plan), "")
+            << more.json();
+        ++noticed;
+        break;
+      }
+  }
+  EXPECT_GE(noticed, 2 * models - 1);
 }
 
 INSTANTIATE_TEST_SUITE_P(Theorem, Plans, ::testing::ValuesIn(allFamilies()),
