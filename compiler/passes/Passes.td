@@ -56,8 +56,9 @@ def FindDead : Pass<"lm-find-dead", "::mlir::ModuleOp"> {
     ```
 
     Restrictions: zero query or key rows mean uniform attention, which is alive. Zero means every
-    bit but the sign clear. Experts are not looked into. Blocks marked `skip` are left alone. Where
-    a plan masks the same column, the plan's mask decides.
+    bit but the sign clear. Experts are not looked into: one whose weights are zero is picked all
+    the same, in the place of another, and is alive. Blocks marked `skip` are left alone. Where a
+    plan masks the same column, the plan's mask decides.
   }];
   let options = [
     Option<"checkpoint", "checkpoint", "std::string", "",

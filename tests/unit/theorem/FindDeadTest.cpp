@@ -1,6 +1,7 @@
 // Zeros that other tools left: removing what lm-find-dead finds changes no answer, and what is dead
 // is really gone. Each case plants zeros into a random checkpoint and compares with it as it was
 // imported.
+#include "compiler/passes/Summary.h"
 #include "tests/unit/theorem/Theorem.h"
 #include <gtest/gtest.h>
 
@@ -278,6 +279,54 @@ TEST(FindDeadAnywhere, RandomZerosChangeNothing) {
              << smallest.json();
     }
   }
+}
+
+// Why experts are not looked for: one that holds nothing but zeros is left in, with the answers
+// that the model had; taken out by a plan it is another model, for it is picked in the place of
+// others.
+TEST(FindDeadAnywhere, AnExpertOfZerosIsPickedAllTheSame) {
+  Random random(testSeed(17));
+  int others = 0;
+  for (Family family : {Family::Mixtral, Family::Qwen3Moe}) {
+    ModelShape shape;
+    do
+      shape = randomShape(family, random);
+    while (shape.expertsIn(0) <= shape.chosen);
+    RandomCheckpoint whole = randomCheckpoint(shape, random);
+    std::vector<int32_t> tokens = randomTokens(20, shape.vocab, random);
+    for (int64_t e = 0; e < shape.expertsIn(0); ++e) {
+      RandomCheckpoint planted = whole;
+      for (auto &[name, tensor] : planted.tensors)
+        if (name.find(".layers.0.") != std::string::npos &&
+            name.find(".experts." + std::to_string(e) + ".") != std::string::npos)
+          planted.zeroRows(name, 0, tensor.shape[0]);
+      auto model = Model::make(planted);
+      ASSERT_TRUE(bool(model)) << llvm::toString(model.takeError());
+      auto wanted = model.get()->logits(model.get()->imported(), tokens);
+      ASSERT_TRUE(bool(wanted)) << llvm::toString(wanted.takeError());
+      auto shrunkBy = [&](std::optional<std::string> plan) {
+        auto masked = model.get()->mask(plan, /*findDead=*/true);
+        return masked ? model.get()->shrink(**masked) : std::move(masked);
+      };
+      auto found = shrunkBy(std::nullopt);
+      ASSERT_TRUE(bool(found)) << llvm::toString(found.takeError());
+      EXPECT_EQ(int64_t(summarize(model.get()->imported(), **found).layers[0].experts.size()),
+                shape.expertsIn(0));
+      auto kept = model.get()->logits(**found, tokens);
+      ASSERT_TRUE(bool(kept)) << llvm::toString(kept.takeError());
+      EXPECT_EQ(compare(*kept, *wanted), "");
+      RandomPlan plan;
+      plan.modelType = shape.modelType();
+      plan.layers[0].experts = {int32_t(e)};
+      auto cut = shrunkBy(plan.json());
+      ASSERT_TRUE(bool(cut)) << llvm::toString(cut.takeError());
+      auto without = model.get()->logits(**cut, tokens);
+      ASSERT_TRUE(bool(without)) << llvm::toString(without.takeError());
+      others += !compare(*without, *wanted, 1e-6).empty();
+    }
+  }
+  // Whether a token picks an expert is chance; that none picks any is not.
+  EXPECT_GE(others, 2);
 }
 
 } // namespace
