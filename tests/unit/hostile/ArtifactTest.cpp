@@ -1,35 +1,56 @@
-// A compiled artifact with every single bit flipped, cut at every length, and lying under checksums
-// that were made right again.
+// Compiled artifacts with every single bit flipped, cut at every length, and lying under checksums
+// that were made right again: one of a plain model, and one of experts whose caches are rings.
 #include "compiler/artifact/Inspect.h"
 #include "compiler/pipeline/Compile.h"
 #include "coppice/artifact_prefix.h"
 #include "coppice/coppice.h"
 #include "runtime/core/checksum.h"
 #include "runtime/host/Verify.h"
+#include "runtime/schema/artifact_generated.h"
 #include "tests/unit/hostile/Support.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include <cstring>
 #include <fcntl.h>
+#include <map>
 #include <unistd.h>
 
 using namespace coppice;
 using namespace coppice::hostile;
 
 namespace {
-/// A small model, compiled once.
-const Bytes &good() {
-  static Bytes bytes = [] {
-    Folder folder;
-    CompileOptions options;
-    options.modelDir = COPPICE_TESTS "/models/llama-gqa";
-    options.plan = COPPICE_TESTS "/golden/models/llama-gqa/plan-a.json";
-    options.output = folder.path("model.coppice");
-    options.target = "x86-64-v3";
-    llvm::cantFail(compile(options).takeError());
-    auto buffer = llvm::cantFail(
-        llvm::errorOrToExpected(llvm::MemoryBuffer::getFile(options.output, false, false)));
-    return Bytes(buffer->getBuffer().bytes_begin(), buffer->getBuffer().bytes_end());
-  }();
+/// A small model and how it is compiled.
+struct Subject {
+  const char *name, *model, *plan;
+  const char *weights = "stored";
+  std::optional<int64_t> context = std::nullopt;
+};
+void PrintTo(const Subject &subject, std::ostream *out) { *out << subject.name; }
+
+class HostileArtifact : public testing::TestWithParam<Subject> {
+protected:
+  /// The subject's artifact, compiled once.
+  static const Bytes &good();
+};
+
+const Bytes &HostileArtifact::good() {
+  static std::map<std::string, Bytes> compiled;
+  const Subject &subject = GetParam();
+  Bytes &bytes = compiled[subject.name];
+  if (!bytes.empty())
+    return bytes;
+  Folder folder;
+  CompileOptions options;
+  options.modelDir = std::string(COPPICE_TESTS "/models/") + subject.model;
+  options.plan =
+      std::string(COPPICE_TESTS "/golden/models/") + subject.model + "/" + subject.plan + ".json";
+  options.output = folder.path("model.coppice");
+  options.weights = subject.weights;
+  options.context = subject.context;
+  options.target = "x86-64-v3";
+  llvm::cantFail(compile(options).takeError());
+  auto buffer = llvm::cantFail(
+      llvm::errorOrToExpected(llvm::MemoryBuffer::getFile(options.output, false, false)));
+  bytes.assign(buffer->getBuffer().bytes_begin(), buffer->getBuffer().bytes_end());
   return bytes;
 }
 
@@ -80,11 +101,11 @@ void seal(uint8_t *file, size_t bytes) {
 } // namespace
 
 // Every bit of the file flipped, one at a time: all refused.
-TEST(HostileArtifact, EveryBit) {
+TEST_P(HostileArtifact, EveryBit) {
   Tally tally("bit flips");
   Aligned file(good());
   ASSERT_EQ(refusal(file.bytes()), "");
-  for (size_t bit = 0; bit < file.bytes().size() * 8; bit += strideOr(3)) {
+  for (size_t bit = 0; bit < file.bytes().size() * 8; bit += strideOr(5)) {
     file.data()[bit / 8] ^= uint8_t(1 << bit % 8);
     std::string message = refusal(file.bytes());
     ASSERT_NE(message, "") << "bit " << bit;
@@ -95,7 +116,7 @@ TEST(HostileArtifact, EveryBit) {
 }
 
 // Cut at every length, and longer by up to 8,192 bytes.
-TEST(HostileArtifact, EveryLength) {
+TEST_P(HostileArtifact, EveryLength) {
   Tally tally("lengths");
   Bytes longer = good();
   longer.resize(longer.size() + 8192);
@@ -112,7 +133,7 @@ TEST(HostileArtifact, EveryLength) {
 // Every offset and length of the prefix off by one, by an alignment, beyond the file, and near the
 // largest number, the checksum being right: refused. Metadata and code may only end elsewhere
 // among the zeros after their last byte, which changes nothing.
-TEST(HostileArtifact, EveryNumberOfThePrefix) {
+TEST_P(HostileArtifact, EveryNumberOfThePrefix) {
   Tally tally("numbers");
   size_t size = good().size();
   const size_t fields[] = {
@@ -161,7 +182,7 @@ TEST(HostileArtifact, EveryNumberOfThePrefix) {
 
 // Every bit of the metadata flipped under a right checksum: refused, or an artifact whose numbers
 // inspect can print and a model can be opened with; never a read outside, a hang or much memory.
-TEST(HostileArtifact, EveryBitOfSealedMetadata) {
+TEST_P(HostileArtifact, EveryBitOfSealedMetadata) {
   Tally tally("bit flips");
   Folder folder;
   Bytes bytes = good();
@@ -194,3 +215,23 @@ TEST(HostileArtifact, EveryBitOfSealedMetadata) {
   }
   close(file);
 }
+
+// What a subject must have in it to be worth its time: rings, and experts.
+TEST_P(HostileArtifact, HasWhatItIsNamedFor) {
+  Aligned file(good());
+  runtime::VerifiedArtifact verified;
+  coppice_error error = {};
+  ASSERT_EQ(runtime::verifyArtifact(file.data(), good().size(), false, verified, &error),
+            COPPICE_OK);
+  const artifact::EntryPoint &entry = *verified.metadata->entry_points()->Get(0);
+  bool special = GetParam().name == std::string("ring_and_experts");
+  EXPECT_EQ(entry.ring() != nullptr, special);
+  EXPECT_EQ(entry.picks() != 0, special);
+}
+
+// A context that is longer than window and largest step makes the caches rings.
+INSTANTIATE_TEST_SUITE_P(, HostileArtifact,
+                         testing::Values(Subject{"plain", "llama-gqa", "plan-a"},
+                                         Subject{"ring_and_experts", "mixtral-window", "plan-a",
+                                                 "i8", 2048}),
+                         [](const auto &info) { return std::string(info.param.name); });
