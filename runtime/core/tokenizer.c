@@ -127,9 +127,14 @@ static bool check_affixes(const coppice_tokenizer_tables *t) {
 
 static bool check_settings(const coppice_tokenizer_tables *t) {
   if (t->symbols > COPPICE_SYMBOLS_CHARS || t->words >= COPPICE_WORDS_COUNT ||
-      t->digits >= COPPICE_DIGITS_COUNT || t->prepend_when >= COPPICE_PREPEND_COUNT ||
+      t->digits >= COPPICE_CUT_COUNT || t->punctuation >= COPPICE_CUT_COUNT ||
+      t->byte_digits >= COPPICE_CUT_COUNT || t->prepend_when >= COPPICE_PREPEND_COUNT ||
       t->decoder >= COPPICE_DECODER_COUNT || t->fuse_unknown > 1 || t->space_in_normalizer > 1 ||
-      t->decode_first_stays > 1)
+      t->decode_first_stays > 1 || t->nfc > 1)
+    return false;
+  /* Characters are not cut in the middle. */
+  if ((t->byte_digits != COPPICE_CUT_NEVER || t->digit_group > 0) &&
+      t->symbols != COPPICE_SYMBOLS_BYTES)
     return false;
   if (t->space_in_normalizer && t->space.bytes == 0)
     return false;
@@ -139,12 +144,13 @@ static bool check_settings(const coppice_tokenizer_tables *t) {
     return false;
   if (t->decoder == COPPICE_DECODER_METASPACE && t->decode_from.bytes == 0)
     return false;
-  /* One buffer holds what the normalizer or the pre-tokenizer writes: they do not both write. */
+  /* One buffer holds what the normalizer or the pre-tokenizer writes: they do not both write, and
+   * the normalizer does one thing or the other. */
   bool normalizer = t->prepend_when == COPPICE_PREPEND_NORMALIZER || t->space_in_normalizer;
   bool pre_tokenizer = t->prepend_when == COPPICE_PREPEND_UNLESS ||
                        t->prepend_when == COPPICE_PREPEND_FIRST ||
                        (t->space.bytes > 0 && !t->space_in_normalizer);
-  return !normalizer || !pre_tokenizer;
+  return normalizer + pre_tokenizer + t->nfc <= 1;
 }
 
 coppice_status coppice_tokenizer_init(const coppice_tokenizer_tables *tables,

@@ -36,15 +36,17 @@ enum {
   COPPICE_WORDS_LLAMA3 = 2,    /* up to three digits make a word */
   COPPICE_WORDS_QWEN2 = 3,     /* the same, but each digit is a word */
   COPPICE_WORDS_METASPACE = 4, /* a word begins at each replaced space */
-  COPPICE_WORDS_COUNT = 5
+  COPPICE_WORDS_O200K = 5,     /* and where small letters end; up to three digits, contractions */
+  COPPICE_WORDS_TEKKEN = 6,    /* the same, but each digit is a word, and no contractions */
+  COPPICE_WORDS_COUNT = 7
 };
 
-/* What is cut before that at digits (categories Nd, Nl and No). */
+/* What is cut apart of characters of a kind. */
 enum {
-  COPPICE_DIGITS_KEPT = 0,
-  COPPICE_DIGITS_EACH = 1,
-  COPPICE_DIGITS_RUNS = 2,
-  COPPICE_DIGITS_COUNT = 3
+  COPPICE_CUT_NEVER = 0,
+  COPPICE_CUT_EACH = 1, /* each from its neighbours */
+  COPPICE_CUT_RUNS = 2, /* runs of them from what is none */
+  COPPICE_CUT_COUNT = 3
 };
 
 /* When |prepend| goes before a piece of text. A piece is what lies between added tokens. */
@@ -130,8 +132,14 @@ typedef struct coppice_tokenizer_tables {
   const uint32_t *prefix_ids, *suffix_ids; /* special tokens around a text */
   size_t prefix_count, suffix_count;
 
-  uint8_t symbols, words, digits, prepend_when, decoder; /* enums above */
-  uint8_t fuse_unknown;        /* 1: neighbours without a symbol make one unknown token */
+  uint8_t symbols, words, prepend_when, decoder; /* enums above */
+  /* COPPICE_CUT_*. Before words: at digits (categories Nd, Nl and No) and at punctuation (P, and
+   * the symbols of ASCII). Inside words of SYMBOLS_BYTES: at bytes that byte-level vocabularies
+   * write as a digit, which are those of ASCII, B2, B3, B9 and BC to BE. */
+  uint8_t digits, punctuation, byte_digits;
+  uint8_t digit_group;  /* there, digits of ASCII go by so many from the left; 0: they do not */
+  uint8_t nfc;          /* 1: text is composed before added tokens are looked for */
+  uint8_t fuse_unknown; /* 1: neighbours without a symbol make one unknown token */
   uint8_t space_in_normalizer; /* 1: spaces are replaced before added tokens are looked for */
   uint8_t decode_first_stays;  /* 1: DECODER_METASPACE treats the first token as any other */
   uint32_t decode_strip;       /* spaces to drop at the beginning of the decoded text */
@@ -162,8 +170,9 @@ enum {
 #define COPPICE_ENCODE_MAX_BYTES ((size_t)1 << 28)
 
 /* Scratch bytes that are enough for any text of |bytes| bytes; SIZE_MAX if the text is too long.
- * At most 28 bytes for each byte of text and a little more, where a space is one symbol. Less is
- * enough for texts whose words are short. */
+ * At most 28 bytes for each byte of text and a little more, where a space is one symbol and text is
+ * not composed; 87 where it is, because one byte may become three. Less is enough for texts whose
+ * words are short. */
 size_t coppice_tokenizer_scratch_bytes(const coppice_tokenizer *tokenizer, size_t bytes);
 
 /* Encodes |text|. |out_count| receives the number of tokens, also if there are more than

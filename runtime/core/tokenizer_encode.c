@@ -1,9 +1,13 @@
 /* Encoding: cut the text at added tokens, normalize what lies between, cut that at added tokens
  * that want it normalized, cut the rest into words, merge each.
  *
+ * What is written of a section, or of a piece of it, lies at the front of the scratch; words are
+ * merged behind it.
+ *
  * Added tokens are found leftmost first, the longest of several; what one takes, and what one
  * discarded because a word touches it, is not looked at again. */
 #include "runtime/core/tokenizer_merge.h"
+#include "runtime/core/tokenizer_nfc.h"
 #include "runtime/core/tokenizer_text.h"
 #include <string.h>
 
@@ -11,10 +15,9 @@ typedef struct encoder {
   const coppice_tokenizer *tokenizer;
   bool parse_special;
   coppice_token_sink sink;
-  uint8_t *normalized; /* room for a whole normalized text, if there is a normalizer */
-  size_t normalized_capacity;
-  void *words; /* scratch of merging */
-  size_t words_bytes;
+  uint8_t *scratch; /* aligned to 8 */
+  size_t room;
+  size_t written; /* at its front, a multiple of 8: normalized text */
 } encoder;
 
 /* Added tokens of one kind, in order of their texts. */
@@ -129,6 +132,53 @@ static bool next_part(const encoder *e, splitter *s, part *out) {
   return true;
 }
 
+static bool encode_symbols(encoder *e, const uint8_t *text, size_t bytes) {
+  return bytes == 0 || coppice_encode_word(&e->tokenizer->t, text, bytes,
+                                           e->scratch ? e->scratch + e->written : NULL,
+                                           e->room - e->written, &e->sink);
+}
+
+/* Cuts the first |group| of each |group| digits of ASCII in a row out of what lies around. */
+static bool encode_groups(encoder *e, const uint8_t *text, size_t bytes, size_t group) {
+  size_t begin = 0, digits = 0;
+  for (size_t at = 0; group > 0 && at < bytes; ++at) {
+    digits = text[at] >= '0' && text[at] <= '9' ? digits + 1 : 0;
+    if (digits < group)
+      continue;
+    size_t first = at + 1 - group;
+    if (!encode_symbols(e, text + begin, first - begin) || !encode_symbols(e, text + first, group))
+      return false;
+    begin = at + 1;
+    digits = 0;
+  }
+  return encode_symbols(e, text + begin, bytes - begin);
+}
+
+/* Whether the character that byte-level vocabularies write for |byte| is a digit. */
+static bool is_byte_digit(uint8_t byte) {
+  return (byte >= '0' && byte <= '9') || byte == 0xB2 || byte == 0xB3 || byte == 0xB9 ||
+         (byte >= 0xBC && byte <= 0xBE);
+}
+
+/* Encodes a word: what is cut in it, by bytes. */
+static bool encode_word(encoder *e, const uint8_t *word, size_t bytes) {
+  const coppice_tokenizer_tables *t = &e->tokenizer->t;
+  for (size_t at = 0; at < bytes;) {
+    size_t end = bytes;
+    if (t->byte_digits != COPPICE_CUT_NEVER) {
+      bool digit = is_byte_digit(word[at]);
+      end = at + 1;
+      while (end < bytes && is_byte_digit(word[end]) == digit &&
+             !(digit && t->byte_digits == COPPICE_CUT_EACH))
+        ++end;
+    }
+    if (!encode_groups(e, word + at, end - at, t->digit_group))
+      return false;
+    at = end;
+  }
+  return true;
+}
+
 /* Encodes words of normalized text. */
 static bool encode_words(encoder *e, const uint8_t *text, size_t bytes) {
   const coppice_tokenizer_tables *t = &e->tokenizer->t;
@@ -142,42 +192,57 @@ static bool encode_words(encoder *e, const uint8_t *text, size_t bytes) {
     } else if (t->words != COPPICE_WORDS_WHOLE) {
       end = coppice_word_end(t->words, text, bytes, at);
     }
-    if (!coppice_encode_word(t, text + at, end - at, e->words, e->words_bytes, &e->sink))
+    if (!encode_word(e, text + at, end - at))
       return false;
     at = end;
   }
   return true;
 }
 
-/* Cuts at digits, if the tokenizer wants it, before the words. */
-static bool encode_digits(encoder *e, const uint8_t *text, size_t bytes) {
-  uint8_t digits = e->tokenizer->t.digits;
+/* Cuts at digits and at punctuation, if the tokenizer wants it, before the words. */
+static bool encode_cuts(encoder *e, const uint8_t *text, size_t bytes) {
+  const coppice_tokenizer_tables *t = &e->tokenizer->t;
+  const struct {
+    uint8_t cut;
+    uint32_t class;
+  } kinds[] = {{t->digits, COPPICE_CLASS_NUMBER}, {t->punctuation, COPPICE_CLASS_PUNCTUATION}};
+  uint32_t cut = 0, each = 0, before = 0;
+  for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; ++i) {
+    cut |= kinds[i].cut != COPPICE_CUT_NEVER ? kinds[i].class : 0;
+    each |= kinds[i].cut == COPPICE_CUT_EACH ? kinds[i].class : 0;
+  }
   size_t begin = 0;
-  for (size_t at = 0; digits != COPPICE_DIGITS_KEPT && at < bytes;) {
+  for (size_t at = 0; cut && at < bytes;) {
     size_t next = at;
-    uint32_t number = coppice_char_class(coppice_next_char(text, &next)) & COPPICE_CLASS_NUMBER;
-    uint32_t before = at > begin ? class_before(text, at) & COPPICE_CLASS_NUMBER : number;
-    if (at > begin && (number != before || (number && digits == COPPICE_DIGITS_EACH))) {
+    uint32_t class = coppice_char_class(coppice_next_char(text, &next)) & cut;
+    if (at > begin && (class != before || class & each)) {
       if (!encode_words(e, text + begin, at - begin))
         return false;
       begin = at;
     }
+    before = class;
     at = next;
   }
   return encode_words(e, text + begin, bytes - begin);
+}
+
+/* Takes |bytes| bytes at the front of the scratch, where a text was written. */
+static void keep_written(encoder *e, size_t bytes) {
+  size_t rest = bytes % 8 == 0 ? 0 : 8 - bytes % 8;
+  e->written = rest > e->room - bytes ? e->room : bytes + rest;
 }
 
 /* Writes |text| with spaces replaced and, if wanted, something before it. Returns its bytes, or
  * SIZE_MAX if there is no room. */
 static size_t normalize(encoder *e, const uint8_t *text, size_t bytes, bool prepend, bool replace) {
   const coppice_tokenizer_tables *t = &e->tokenizer->t;
-  size_t at = 0, room = e->normalized_capacity;
+  size_t at = 0, room = e->room;
   const coppice_bytes space = t->space;
   bool spaces = replace && space.bytes > 0;
   if (prepend && t->prepend.bytes > 0) {
     if (t->prepend.bytes > room)
       return SIZE_MAX;
-    memcpy(e->normalized, t->prepend.data, t->prepend.bytes);
+    memcpy(e->scratch, t->prepend.data, t->prepend.bytes);
     at = t->prepend.bytes;
   }
   for (size_t i = 0; i < bytes; ++i) {
@@ -186,11 +251,12 @@ static size_t normalize(encoder *e, const uint8_t *text, size_t bytes, bool prep
     if (length > room - at)
       return SIZE_MAX;
     if (is_space)
-      memcpy(e->normalized + at, space.data, length);
+      memcpy(e->scratch + at, space.data, length);
     else
-      e->normalized[at] = text[i];
+      e->scratch[at] = text[i];
     at += length;
   }
+  keep_written(e, at);
   return at;
 }
 
@@ -209,9 +275,12 @@ static bool encode_piece(encoder *e, const uint8_t *text, size_t bytes, bool fir
     prepend = !space_becomes_it && !begins_with(text, bytes, t->prepend);
   }
   if (!replace && !prepend)
-    return encode_digits(e, text, bytes);
+    return encode_cuts(e, text, bytes);
   size_t length = normalize(e, text, bytes, prepend, replace);
-  return length != SIZE_MAX && encode_digits(e, e->normalized, length);
+  if (length == SIZE_MAX || !encode_cuts(e, e->scratch, length))
+    return false;
+  e->written = 0;
+  return true;
 }
 
 /* What the normalizer does to a piece, then its added tokens. */
@@ -223,7 +292,13 @@ static bool encode_section(encoder *e, const uint8_t *text, size_t bytes, bool f
     bytes = normalize(e, text, bytes, prepend, k->t.space_in_normalizer);
     if (bytes == SIZE_MAX)
       return false;
-    text = e->normalized;
+    text = e->scratch;
+  } else if (k->t.nfc && coppice_nfc_prefix(text, bytes) < bytes) {
+    bytes = coppice_nfc(text, bytes, e->scratch, e->room);
+    if (bytes == SIZE_MAX)
+      return false;
+    keep_written(e, bytes);
+    text = e->scratch;
   }
   splitter pieces = {.set = set, .text = text, .bytes = bytes, .first = first};
   part piece;
@@ -233,24 +308,21 @@ static bool encode_section(encoder *e, const uint8_t *text, size_t bytes, bool f
     if (piece.token)
       coppice_put_token(&e->sink, piece.token->id);
   }
+  e->written = 0;
   return true;
-}
-
-/* Bytes for the normalized form of a text, rounded up to 8. */
-static size_t normalized_bytes(const coppice_tokenizer *k, size_t bytes) {
-  size_t wide = k->t.space.bytes > 1 ? k->t.space.bytes : 1;
-  if (k->t.space.bytes == 0 && k->t.prepend_when == COPPICE_PREPEND_NEVER)
-    return 0;
-  return (bytes * wide + k->t.prepend.bytes + 7) / 8 * 8;
 }
 
 size_t coppice_tokenizer_scratch_bytes(const coppice_tokenizer *tokenizer, size_t bytes) {
   uint64_t total;
   if (bytes > COPPICE_ENCODE_MAX_BYTES)
     return SIZE_MAX;
-  total = (uint64_t)bytes * tokenizer->space_symbols + tokenizer->prepend_symbols;
+  const coppice_tokenizer_tables *t = &tokenizer->t;
+  /* Composing takes less than merging what it made. */
+  size_t growth = t->nfc ? COPPICE_NFC_GROWTH : 1;
+  total = (uint64_t)bytes * growth * tokenizer->space_symbols + tokenizer->prepend_symbols;
   total = total * COPPICE_MERGE_SYMBOL_BYTES + 7;
-  total += (uint64_t)bytes * (tokenizer->t.space.bytes + 1) + tokenizer->t.prepend.bytes + 8;
+  if (t->nfc || t->space.bytes > 0 || t->prepend.bytes > 0)
+    total += (uint64_t)bytes * (t->nfc ? growth : t->space.bytes + 1) + t->prepend.bytes + 8;
   return total > SIZE_MAX - 1 ? SIZE_MAX : (size_t)total;
 }
 
@@ -268,12 +340,12 @@ coppice_status coppice_tokenizer_encode(const coppice_tokenizer *tokenizer, cons
   size_t skew = (8 - (uintptr_t)scratch % 8) % 8;
   size_t room = scratch_bytes > skew ? scratch_bytes - skew : 0;
   uint8_t *aligned = room > 0 ? (uint8_t *)scratch + skew : NULL;
-  size_t normalized = normalized_bytes(tokenizer, bytes);
-  if (normalized > room)
-    return COPPICE_TOO_SMALL;
-  encoder e = {
-      tokenizer,  (flags & COPPICE_ENCODE_PARSE_SPECIAL) != 0, {out_tokens, capacity, 0}, aligned,
-      normalized, aligned ? aligned + normalized : NULL,       room - normalized};
+  encoder e = {tokenizer,
+               (flags & COPPICE_ENCODE_PARSE_SPECIAL) != 0,
+               {out_tokens, capacity, 0},
+               aligned,
+               room,
+               0};
 
   const coppice_tokenizer_tables *t = &tokenizer->t;
   added_set set = {t->added, t->added_count, tokenizer->added_first};

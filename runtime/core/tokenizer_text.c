@@ -1,4 +1,4 @@
-/* UTF-8, character classes, and the two families of expressions that cut text into words.
+/* UTF-8, character classes, and the families of expressions that cut text into words.
  *
  * The expressions are written out by hand. Each is an ordered choice, tried at the end of the last
  * word, and one of its branches always matches; so words cover the text. `\s+(?!\S)` takes a run of
@@ -150,8 +150,25 @@ static size_t gpt2_end(const uint8_t *text, size_t bytes, size_t at) {
 
 static bool is_newline(uint8_t byte) { return byte == '\n' || byte == '\r'; }
 
-/* (?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,DIGITS}| ?[^\s\p{L}\p{N}]+[\r\n]*
- * |\s*[\r\n]+|\s+(?!\S)|\s+ */
+/*  ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+ where neither a letter nor a number is, with
+ * [\r\n/]* if |slashes| is set. */
+static size_t other_end(const uint8_t *text, size_t bytes, size_t at, bool slashes) {
+  size_t begin = text[at] == ' ' ? at + 1 : at, next, end;
+  if (class_at(text, bytes, begin, &next) == 0) {
+    end = run_end(text, bytes, next, 0, SIZE_MAX);
+    while (end < bytes && (is_newline(text[end]) || (slashes && text[end] == '/')))
+      ++end;
+    return end;
+  }
+  /* White space: up to the last newline of the run, if it has one. */
+  end = run_end(text, bytes, at, COPPICE_CLASS_SPACE, SIZE_MAX);
+  for (size_t last = end; last > at; --last)
+    if (is_newline(text[last - 1]))
+      return last;
+  return space_end(text, bytes, at);
+}
+
+/* (?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,DIGITS}, then other_end */
 static size_t llama3_end(const uint8_t *text, size_t bytes, size_t at, size_t digits) {
   size_t end = contraction_end(text, bytes, at, true);
   if (end > at)
@@ -164,23 +181,65 @@ static size_t llama3_end(const uint8_t *text, size_t bytes, size_t at, size_t di
     return run_end(text, bytes, next, COPPICE_CLASS_NUMBER, digits - 1);
   if (!is_newline(text[at]) && class_at(text, bytes, next, &after) == COPPICE_CLASS_LETTER)
     return run_end(text, bytes, after, COPPICE_CLASS_LETTER, SIZE_MAX);
-  size_t begin = text[at] == ' ' ? at + 1 : at;
-  if (class_at(text, bytes, begin, &next) == 0) {
-    end = run_end(text, bytes, next, 0, SIZE_MAX);
-    while (end < bytes && is_newline(text[end]))
-      ++end;
-    return end;
+  return other_end(text, bytes, at, false);
+}
+
+/* [UPPER]*[LOWER]+ of letters and marks at |at|, and |out_first| is true; without a match
+ * [UPPER]*, and it is false. UPPER is all but \p{Ll}, LOWER all but \p{Lu} and \p{Lt}.
+ *
+ * The star takes all it can and gives back, character by character, until something of LOWER
+ * follows: so the word goes on into small letters behind it, or ends behind the last character that
+ * is of both. A run of characters is walked twice at most: what the star gave back is all capitals.
+ */
+static size_t cased_end(const uint8_t *text, size_t bytes, size_t at, bool *out_first) {
+  const uint32_t any = COPPICE_CLASS_LETTER | COPPICE_CLASS_MARK;
+  size_t end = at, both = at;
+  bool lower = false;
+  for (size_t next = at; next < bytes; end = next) {
+    uint32_t class = coppice_char_class(coppice_next_char(text, &next));
+    if (!(class & any) || (lower && class & COPPICE_CLASS_UPPER))
+      break;
+    lower = lower || class & COPPICE_CLASS_LOWER;
+    if (!(class & (COPPICE_CLASS_UPPER | COPPICE_CLASS_LOWER)))
+      both = next;
   }
-  /* White space: up to the last newline of the run, if it has one. */
-  end = run_end(text, bytes, at, COPPICE_CLASS_SPACE, SIZE_MAX);
-  for (size_t last = end; last > at; --last)
-    if (is_newline(text[last - 1]))
-      return last;
-  return space_end(text, bytes, at);
+  *out_first = lower || both > at;
+  return lower || both == at ? end : both;
+}
+
+/* [^\r\n\p{L}\p{N}]?[UPPER]*[LOWER]+CONTRACTION?|[^\r\n\p{L}\p{N}]?[UPPER]+[LOWER]*CONTRACTION?
+ * |\p{N}{1,DIGITS}, then other_end. Contractions are those of Llama 3, if there are any. */
+static size_t o200k_end(const uint8_t *text, size_t bytes, size_t at, size_t digits,
+                        bool contractions) {
+  size_t next = at, end = at;
+  uint32_t class = coppice_char_class(coppice_next_char(text, &next));
+  bool first;
+  if (class & COPPICE_CLASS_NUMBER)
+    return run_end(text, bytes, next, COPPICE_CLASS_NUMBER, digits - 1);
+  if (class & COPPICE_CLASS_LETTER) {
+    end = cased_end(text, bytes, at, &first);
+  } else if (!is_newline(text[at])) {
+    end = cased_end(text, bytes, next, &first);
+    /* Before capitals with something before them comes the first choice without: a mark alone. */
+    if (!first && class & COPPICE_CLASS_MARK)
+      end = next;
+    else if (end == next)
+      end = at;
+  }
+  if (end == at)
+    return other_end(text, bytes, at, true);
+  return contractions && end < bytes ? contraction_end(text, bytes, end, true) : end;
 }
 
 size_t coppice_word_end(uint8_t words, const uint8_t *text, size_t bytes, size_t at) {
-  if (words == COPPICE_WORDS_GPT2)
+  switch (words) {
+  case COPPICE_WORDS_GPT2:
     return gpt2_end(text, bytes, at);
-  return llama3_end(text, bytes, at, words == COPPICE_WORDS_LLAMA3 ? 3 : 1);
+  case COPPICE_WORDS_O200K:
+    return o200k_end(text, bytes, at, 3, true);
+  case COPPICE_WORDS_TEKKEN:
+    return o200k_end(text, bytes, at, 1, false);
+  default:
+    return llama3_end(text, bytes, at, words == COPPICE_WORDS_LLAMA3 ? 3 : 1);
+  }
 }

@@ -9,10 +9,14 @@ extern "C" {
 #endif
 
 enum {
-  COPPICE_CLASS_LETTER = 1, /* \p{L} */
-  COPPICE_CLASS_NUMBER = 2, /* \p{N} */
-  COPPICE_CLASS_SPACE = 4,  /* \s */
-  COPPICE_CLASS_WORD = 8    /* \w */
+  COPPICE_CLASS_LETTER = 1,       /* \p{L} */
+  COPPICE_CLASS_NUMBER = 2,       /* \p{N} */
+  COPPICE_CLASS_SPACE = 4,        /* \s */
+  COPPICE_CLASS_WORD = 8,         /* \w */
+  COPPICE_CLASS_UPPER = 16,       /* \p{Lu} and \p{Lt}, letters too */
+  COPPICE_CLASS_LOWER = 32,       /* \p{Ll}, letters too */
+  COPPICE_CLASS_MARK = 64,        /* \p{M} */
+  COPPICE_CLASS_PUNCTUATION = 128 /* \p{P} and the symbols of ASCII */
 };
 
 uint32_t coppice_char_class(uint32_t code);
@@ -30,8 +34,8 @@ size_t coppice_previous_char(const uint8_t *text, size_t at);
  * and the bounds of the next; -1 if no character begins so. */
 int coppice_utf8_lead(uint8_t byte, uint8_t *low, uint8_t *high);
 
-/* The end of the word that begins at |at| < bytes, for COPPICE_WORDS_GPT2, _LLAMA3 and _QWEN2. The
- * rules look ahead up to |bytes| and nowhere back. */
+/* The end of the word that begins at |at| < bytes, for those COPPICE_WORDS_* that are an
+ * expression. The rules look ahead up to |bytes| and nowhere back. */
 size_t coppice_word_end(uint8_t words, const uint8_t *text, size_t bytes, size_t at);
 
 #ifdef __cplusplus

@@ -67,6 +67,10 @@ coppice_status readTokenizer(const void *data, size_t bytes, coppice_tokenizer &
   tables.space_in_normalizer = t.space_in_normalizer();
   tables.decode_first_stays = t.decode_first_stays();
   tables.decode_strip = t.decode_strip();
+  tables.nfc = t.nfc();
+  tables.punctuation = t.punctuation();
+  tables.byte_digits = t.byte_digits();
+  tables.digit_group = t.digit_group();
   return coppice_tokenizer_init(&tables, &tokenizer);
 }
 

@@ -73,6 +73,10 @@ std::vector<uint8_t> buildTokenizer(const TokenizerTables &t) {
   root.add_space_in_normalizer(t.spaceInNormalizer);
   root.add_decode_first_stays(t.decodeFirstStays);
   root.add_decode_strip(t.decodeStrip);
+  root.add_nfc(t.nfc);
+  root.add_punctuation(t.punctuation);
+  root.add_byte_digits(t.byteDigits);
+  root.add_digit_group(t.digitGroup);
   artifact::FinishTokenizerBuffer(builder, root.Finish());
   const uint8_t *begin = builder.GetBufferPointer();
   return std::vector<uint8_t>(begin, begin + builder.GetSize());

@@ -9,6 +9,12 @@ llvm::Error fieldError(llvm::StringRef file, const llvm::Twine &field, const llv
                                  llvm::Twine(file) + ": " + field + " " + what);
 }
 
+llvm::Error unsupportedError(llvm::StringRef file, const llvm::Twine &field,
+                             const llvm::Twine &what) {
+  return fieldError(file, field,
+                    what + "; --no-tokenizer compiles without it; prompts are token ids then");
+}
+
 Field Field::operator[](llvm::StringRef key) const {
   const llvm::json::Object *object = value ? value->getAsObject() : nullptr;
   return {object ? object->get(key) : nullptr, file,

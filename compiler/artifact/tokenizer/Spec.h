@@ -10,6 +10,9 @@ namespace coppice::tokenizer {
 
 /// An error about FIELD of FILE.
 llvm::Error fieldError(llvm::StringRef file, const llvm::Twine &field, const llvm::Twine &what);
+/// The same about what is sound and not supported: it ends with how to go on without it.
+llvm::Error unsupportedError(llvm::StringRef file, const llvm::Twine &field,
+                             const llvm::Twine &what);
 
 /// A JSON value that knows its file and path, so that errors can say them.
 struct Field {
@@ -21,6 +24,9 @@ struct Field {
   /// True for an absent key and for null.
   bool isNull() const;
   llvm::Error error(const llvm::Twine &what) const { return fieldError(file, path, what); }
+  llvm::Error unsupported(const llvm::Twine &what) const {
+    return unsupportedError(file, path, what);
+  }
 
   llvm::Expected<const llvm::json::Object *> object() const;
   llvm::Expected<const llvm::json::Array *> array() const;
@@ -59,11 +65,23 @@ llvm::Error readTokenizerJson(llvm::StringRef path, Spec &spec);
 llvm::Error readTokenizerJson(const llvm::json::Value &json, llvm::StringRef path, Spec &spec);
 llvm::Error readVocabMerges(llvm::StringRef directory, Spec &spec);
 
-/// Parts of tokenizer.json that say how text is cut and put together (Steps.cpp).
+/// Parts of tokenizer.json that say how text is cut and put together: each is recognised as one of
+/// the forms that the core implements, or refused by name.
 llvm::Error readNormalizer(const Field &normalizer, TokenizerTables &settings);
 llvm::Error readPreTokenizer(const Field &preTokenizer, TokenizerTables &settings);
 llvm::Error readDecoder(const Field &decoder, TokenizerTables &settings);
 llvm::Error readPostProcessor(const Field &postProcessor, TokenizerTables &settings);
+
+/// What those share (Steps.cpp). The steps that `step` is; where it is a "Sequence" those under
+/// `list`.
+llvm::Error flatten(const Field &step, llvm::StringRef list, std::vector<Field> &steps);
+/// The "type" of a step that flatten() gave.
+std::string typeOf(const Field &step);
+llvm::Error unsupportedStep(const Field &step, llvm::StringRef supported);
+/// Longer affixes are refused by the runtime as damage.
+llvm::Error checkLength(const Field &field, const std::string &text);
+/// "Metaspace" as a pre-tokenizer or a decoder.
+llvm::Error readMetaspace(const Field &step, TokenizerTables &settings);
 
 /// The vocabulary as a JSON object of ids: sorted by id, every id once and below `limit`.
 llvm::Error readVocabulary(const Field &vocabulary, Spec &spec);

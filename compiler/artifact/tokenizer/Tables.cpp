@@ -3,6 +3,7 @@
 #include "compiler/artifact/tokenizer/Spec.h"
 #include "compiler/import/Files.h"
 #include "compiler/import/Json.h"
+#include "runtime/core/tokenizer_nfc.h"
 #include "llvm/ADT/DenseMap.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringSet.h"
@@ -93,9 +94,9 @@ private:
 Error TableMaker::checkId(const llvm::Twine &field, StringRef text, uint32_t id) const {
   if (int64_t(id) < vocabulary)
     return Error::success();
-  return fieldError(spec.file, field,
-                    "gives \"" + text + "\" the id " + llvm::Twine(id) +
-                        ", but the model has ids below " + llvm::Twine(vocabulary) + " only");
+  return unsupportedError(spec.file, field,
+                          "gives \"" + text + "\" the id " + llvm::Twine(id) +
+                              ", but the model has ids below " + llvm::Twine(vocabulary) + " only");
 }
 
 /// Ids of added tokens are what the original works out, not what the file says; a file that says
@@ -146,9 +147,6 @@ Error TableMaker::makePieces() {
   }
   if (Error error = checkAdded())
     return error;
-  for (const AddedToken &token : spec.added)
-    if (Error error = checkId("added_tokens", token.content, token.id))
-      return error;
   uint32_t count = textOf.empty() ? 0 : textOf.rbegin()->first + 1;
   tables.kinds.assign(count, 0);
   for (uint32_t id = 0; id < count; ++id) {
@@ -285,7 +283,16 @@ void TableMaker::makeByText() {
     tables.byText.push_back(id);
 }
 
+static std::string composed(StringRef text) {
+  std::vector<uint64_t> scratch(COPPICE_NFC_SCRATCH_BYTES(text.size()) / 8 + 1);
+  size_t bytes = coppice_nfc(text.bytes_begin(), text.size(), scratch.data(), scratch.size() * 8);
+  assert(bytes != SIZE_MAX && "this scratch is enough for any text");
+  return std::string(reinterpret_cast<const char *>(scratch.data()), bytes);
+}
+
 std::string TableMaker::normalize(StringRef text) const {
+  if (tables.nfc)
+    return composed(text);
   std::string result;
   if (tables.prependWhen == COPPICE_PREPEND_NORMALIZER)
     result = tables.prepend;
@@ -360,10 +367,10 @@ coppice::compileTokenizer(llvm::StringRef modelDir, int64_t vocabulary) {
     if (llvm::Error error = tokenizer::readVocabMerges(modelDir, spec))
       return error;
   } else if (fileExists(model)) {
-    return tokenizer::fieldError(
+    return tokenizer::unsupportedError(
         model, "the file",
-        "is a SentencePiece model, which is not read; save the tokenizer "
-        "as tokenizer.json beside it, or remove it to compile without one");
+        "is a SentencePiece model, which is not read; save the tokenizer as tokenizer.json beside "
+        "it");
   } else {
     return std::nullopt;
   }

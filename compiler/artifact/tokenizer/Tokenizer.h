@@ -25,17 +25,18 @@ struct TokenizerTables {
   std::string addedText;
   std::string prepend, space, decodeFrom, decodeTo;
   std::vector<uint32_t> prefixIds, suffixIds;
-  uint8_t symbols = COPPICE_SYMBOLS_CHARS, words = COPPICE_WORDS_WHOLE,
-          digits = COPPICE_DIGITS_KEPT, prependWhen = COPPICE_PREPEND_NEVER,
-          decoder = COPPICE_DECODER_TEXT;
-  bool fuseUnknown = false, spaceInNormalizer = false, decodeFirstStays = false;
+  uint8_t symbols = COPPICE_SYMBOLS_CHARS, words = COPPICE_WORDS_WHOLE, digits = COPPICE_CUT_NEVER,
+          punctuation = COPPICE_CUT_NEVER, byteDigits = COPPICE_CUT_NEVER, digitGroup = 0,
+          prependWhen = COPPICE_PREPEND_NEVER, decoder = COPPICE_DECODER_TEXT;
+  bool fuseUnknown = false, spaceInNormalizer = false, decodeFirstStays = false, nfc = false;
   uint32_t decodeStrip = 0;
 };
 
 /// Reads MODEL_DIR/tokenizer.json or, without it, vocab.json and merges.txt with their settings
 /// (tokenizer_config.json, special_tokens_map.json, added_tokens.json); nothing if there is
 /// neither. What the core cannot do exactly as Hugging Face `tokenizers` does it is refused by
-/// name, and so is a token whose id is not below `vocabulary`.
+/// name, and so is a token of the vocabulary whose id is not below `vocabulary`; an added token may
+/// have such an id, which no model will take.
 llvm::Expected<std::optional<TokenizerTables>> compileTokenizer(llvm::StringRef modelDir,
                                                                 int64_t vocabulary);
 

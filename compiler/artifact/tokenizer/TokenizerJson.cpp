@@ -6,7 +6,7 @@
 
 namespace coppice::tokenizer {
 
-using llvm::Error, llvm::Expected, llvm::StringRef;
+using llvm::ArrayRef, llvm::Error, llvm::Expected, llvm::StringRef;
 
 Error readVocabulary(const Field &vocabulary, Spec &spec) {
   auto object = vocabulary.object();
@@ -63,7 +63,7 @@ static Error refuseText(const Field &field) {
   if (!text)
     return text.takeError();
   if (!text->empty())
-    return field.error("is \"" + *text + "\", which is not supported");
+    return field.unsupported("is \"" + *text + "\", which is not supported");
   return Error::success();
 }
 
@@ -75,11 +75,11 @@ static Error readModel(const Field &model, Spec &spec) {
     if (!type)
       return type.takeError();
     if (*type != "BPE")
-      return model["type"].error("is \"" + *type + "\"; only \"BPE\" is supported");
+      return model["type"].unsupported("is \"" + *type + "\"; only \"BPE\" is supported");
   }
   if (!model["dropout"].isNull() && model["dropout"].value->getAsNumber() != 0.0)
-    return model["dropout"].error("is " + quoteJson(*model["dropout"].value) +
-                                  "; tokens at random are not supported");
+    return model["dropout"].unsupported("is " + quoteJson(*model["dropout"].value) +
+                                        "; tokens at random are not supported");
   if (Error error = refuseText(model["continuing_subword_prefix"]))
     return error;
   if (Error error = refuseText(model["end_of_word_suffix"]))
@@ -146,6 +146,36 @@ static Error readAddedTokens(const Field &tokens, Spec &spec) {
   return Error::success();
 }
 
+/// How texts of a batch are made equally long. They do not apply here: `transformers` turns both
+/// off in every call that does not ask for them. So they have only to be sound.
+static Error checkBatching(const Field &root) {
+  auto check = [](const Field &field, ArrayRef<StringRef> numbers,
+                  ArrayRef<StringRef> texts) -> Error {
+    if (field.isNull())
+      return Error::success();
+    if (auto object = field.object(); !object)
+      return object.takeError();
+    for (StringRef name : numbers)
+      if (Expected<uint32_t> number = field[name].number(); !number)
+        return number.takeError();
+    for (StringRef name : texts)
+      if (Expected<std::string> text = field[name].string(); !text)
+        return text.takeError();
+    return Error::success();
+  };
+  if (Error error = check(root["truncation"], {"max_length", "stride"}, {"strategy"}))
+    return error;
+  Field padding = root["padding"], strategy = padding["strategy"];
+  if (Error error = check(padding, {"pad_id", "pad_type_id"}, {"direction", "pad_token"}))
+    return error;
+  if (padding.isNull())
+    return Error::success();
+  // "BatchLongest", or {"Fixed": N}.
+  if (strategy["Fixed"].value)
+    return check(strategy, {"Fixed"}, {});
+  return check(padding, {}, {"strategy"});
+}
+
 Error readTokenizerJson(StringRef path, Spec &spec) {
   Expected<llvm::json::Value> json = readJsonFile(path);
   if (!json)
@@ -163,12 +193,10 @@ Error readTokenizerJson(const llvm::json::Value &json, StringRef path, Spec &spe
     if (!version)
       return version.takeError();
     if (*version != "1.0")
-      return root["version"].error("is \"" + *version + "\"; only \"1.0\" is known");
+      return root["version"].unsupported("is \"" + *version + "\"; only \"1.0\" is known");
   }
-  for (StringRef name : {"truncation", "padding"})
-    if (!root[name].isNull())
-      return root[name].error("is " + quoteJson(*root[name].value) +
-                              ", which is not supported; set it to null");
+  if (Error error = checkBatching(root))
+    return error;
   if (Error error = readModel(root["model"], spec))
     return error;
   if (Error error = readAddedTokens(root["added_tokens"], spec))

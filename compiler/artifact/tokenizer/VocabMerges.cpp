@@ -226,7 +226,7 @@ Error Reader::readSettings() {
     if (!name)
       return name.takeError();
     if (*name != "GPT2Tokenizer" && *name != "GPT2TokenizerFast")
-      return root["tokenizer_class"].error(
+      return root["tokenizer_class"].unsupported(
           "is \"" + *name + "\"; from vocab.json and merges.txt only \"GPT2Tokenizer\" is " +
           "supported; save the tokenizer as tokenizer.json");
   }
@@ -241,7 +241,7 @@ Error Reader::readSettings() {
   if (!end)
     return end.takeError();
   if (*end)
-    return root["add_eos_token"].error("is true, which GPT-2's tokenizer does not support");
+    return root["add_eos_token"].unsupported("is true, which GPT-2's tokenizer does not support");
   Expected<bool> begin = root["add_bos_token"].booleanOr(false);
   if (!begin)
     return begin.takeError();

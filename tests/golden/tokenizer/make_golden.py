@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
-"""Writes NAME.golden beside this script: what Hugging Face `tokenizers` makes of strings.txt.
+"""Writes NAME.golden beside this script: what Hugging Face `tokenizers` makes of strings.txt, or of
+strings-forms.txt for the tokenizers in FORMS.
 
-usage: make_golden.py [--train] [--stories FOLDER]
+usage: make_golden.py [--train] [--train-forms] [--stories FOLDER]
   --train   first trains the small tokenizers in models/ anew (the committed goldens belong to the
-            committed tokenizers; two trainings may break ties differently)
+            committed tokenizers; two trainings may break ties differently); --train-forms those in
+            FORMS only
   --stories the folder of the stories260k model, whose tokenizer is not in this repository; without
             it stories260k.golden stays as it is
 
@@ -34,11 +36,20 @@ ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 LLAMA3 = (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+"
           r"|\s+(?!\S)|\s+")
 QWEN2 = LLAMA3.replace("{1,3}", "")
+TEKKEN = (r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+"
+          r"|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*"
+          r"|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+")
+CONTRACTIONS = "(?i:'s|'t|'re|'ve|'m|'ll|'d)?"
+O200K = (r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+" + CONTRACTIONS +
+         r"|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*" + CONTRACTIONS +
+         r"|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+")
+# Published forms that compose text, tell letters by case, or cut at punctuation and digits.
+FORMS = ["falcon", "gemma", "nfc", "o200k", "tekken"]
 BYTES = [f"<0x{byte:02X}>" for byte in range(256)]
 
 
-def strings():
-    with open(os.path.join(HERE, "strings.txt"), encoding="utf-8") as file:
+def strings(name="strings"):
+    with open(os.path.join(HERE, name + ".txt"), encoding="utf-8") as file:
         return [json.loads(line) for line in file.read().split("\n") if line]
 
 
@@ -153,6 +164,46 @@ def train():
                 pre_tokenizer=pre_tokenizers.Metaspace(prepend_scheme="always", split=True), limit=100)
 
 
+def train_whole(name, size, special, pre_tokenizer, normalizer=None, added=(), **settings):
+    """Bytes again, but trained on texts that are not cut: so merges lead across every place where the
+    saved tokenizer cuts."""
+    tokenizer = Tokenizer(models.BPE(**settings))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    trainer = trainers.BpeTrainer(vocab_size=size, special_tokens=special, show_progress=False, max_token_length=12,
+                                  initial_alphabet=pre_tokenizers.ByteLevel.alphabet())
+    tokenizer.train_from_iterator(strings("strings-forms"), trainer)
+    tokenizer.pre_tokenizer = pre_tokenizer
+    tokenizer.decoder = decoders.ByteLevel()
+    if normalizer:
+        tokenizer.normalizer = normalizer
+    tokenizer.add_tokens(list(added))
+    save(tokenizer, name)
+
+
+def train_forms():
+    byte_level = pre_tokenizers.ByteLevel
+    eot = ["<|eot|>"]
+    # GPT-NeoX: runs of spaces are tokens of the composed text.
+    train_whole("nfc", 520, eot, byte_level(add_prefix_space=False), normalizer=normalizers.NFC(), added=[
+        AddedToken("    "), AddedToken("  "), AddedToken("cafe\u0301"), AddedToken("solo", single_word=True),
+        AddedToken("A\u030a", lstrip=True), AddedToken("\u212b!", normalized=False)])
+    train_whole("falcon", 520, [">>TITLE<<", *eot], pre_tokenizers.Sequence([
+        pre_tokenizers.Punctuation("contiguous"), byte_level(add_prefix_space=False), pre_tokenizers.Digits(),
+        pre_tokenizers.Split(Regex("[0-9][0-9][0-9]"), "isolated")]))
+    # Phi-4-mini has the expression in this form.
+    train_whole("o200k", 520, eot, pre_tokenizers.Sequence([
+        pre_tokenizers.Split(Regex(O200K), "removed", invert=True),
+        byte_level(add_prefix_space=False, use_regex=False)]))
+    train_whole("tekken", 520, eot, pre_tokenizers.Sequence([
+        pre_tokenizers.Split(Regex(TEKKEN), "isolated"), byte_level(add_prefix_space=False, use_regex=False)]),
+        ignore_merges=True)
+    train_chars("gemma", 420, BYTES, fuse_unk=True, normalizer=normalizers.Replace(" ", "▁"), limit=90,
+                pre_tokenizer=pre_tokenizers.Split(" ", "merged_with_previous"),
+                decoder=decoders.Sequence([decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse()]),
+                added=[AddedToken("▁▁", normalized=False), AddedToken("\n\n", normalized=False),
+                       AddedToken("<|eot|>", special=True, normalized=False)])
+
+
 def encode_ids(ids):
     assert all(0 <= i < 4096 for i in ids)
     return "".join(ALPHABET[i >> 6] + ALPHABET[i & 63] for i in ids)
@@ -167,12 +218,13 @@ def decoded(tokenizer, ids, skip, text=None, begin="", end=""):
     return json.dumps(result, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
-def golden(tokenizer):
+def golden(tokenizer, texts=None, lists=300):
     rng = random.Random(7)
+    texts = texts or strings()
     around = tokenizer.encode("").ids
     begin, end = (tokenizer.decode(part, skip_special_tokens=False) for part in (around[:1], around[1:]))
     lines = [json.dumps({"begin": begin, "end": end}, ensure_ascii=False)]
-    for text in strings():
+    for text in texts:
         ids = tokenizer.encode(text).ids
         tokenizer.encode_special_tokens = True
         plain = tokenizer.encode(text).ids
@@ -186,8 +238,7 @@ def golden(tokenizer):
     size = tokenizer.get_vocab_size() + 3
     bytes_ = [tokenizer.token_to_id(token) for token in BYTES if tokenizer.token_to_id(token) is not None]
     bytes_ = bytes_ or [i for i in range(size) if tokenizer.id_to_token(i) and len(tokenizer.id_to_token(i)) == 1]
-    texts = strings()
-    for n in range(300):
+    for n in range(lists):
         ids = [rng.choice(bytes_) if rng.random() < 0.5 else rng.randrange(size) for _ in range(rng.randint(1, 8))]
         if n % 3 == 0:  # a real text, cut in the middle
             ids = tokenizer.encode(rng.choice(texts)).ids[: rng.randint(1, 12)] + ids[:2]
@@ -197,7 +248,7 @@ def golden(tokenizer):
 
 def write(name, tokenizer):
     with open(os.path.join(HERE, name + ".golden"), "w", encoding="utf-8", newline="\n") as file:
-        file.write(golden(tokenizer))
+        file.write(golden(tokenizer, strings("strings-forms"), 100) if name in FORMS else golden(tokenizer))
 
 
 def opt_from_parts():
@@ -219,12 +270,15 @@ def opt_from_parts():
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--train", action="store_true")
+    parser.add_argument("--train-forms", action="store_true")
     parser.add_argument("--stories")
     options = parser.parse_args()
     pinned = open(os.path.join(HERE, "requirements.txt")).read().strip()
     assert pinned == f"tokenizers=={tokenizers.__version__}", f"install {pinned}"
     if options.train:
         train()
+    if options.train or options.train_forms:
+        train_forms()
     for name in sorted(os.listdir(MODELS)):
         write(name, Tokenizer.from_file(os.path.join(MODELS, name, "tokenizer.json")))
     whole = Tokenizer.from_file(os.path.join(OPT, "tokenizer.json"))

@@ -1,11 +1,14 @@
 #!/usr/bin/env python3
-"""Writes strings.txt: the texts of the tokenizer goldens, one JSON string a line.
+"""Writes strings.txt: the texts of the tokenizer goldens, one JSON string a line; or strings-forms.txt,
+for tokenizers that compose text (NFC), tell letters by their case, or cut at punctuation and digits.
 
 Seeded, and independent of the Python version: characters come from the ranges below.
 usage: make_strings.py > strings.txt
+       make_strings.py --forms > strings-forms.txt
 """
 import json
 import random
+import sys
 
 RANGES = {
     "latin": ["a-z", "A-Z", "à-öø-ÿ", "Ā-ſ"],
@@ -44,6 +47,39 @@ FIXED = ["", " ", "  ", "\n", "\n\n", " \n", "\n ", "\t", "\r\n", "a", " a", "a 
          "▁", "▁▁", "▁a", " ▁a", "▁ a", "a▁b", "a ▁b", "Ġa", "ĠĠ", "Ċ", "'", "''", "' s", "it 's", "it' s"]
 
 
+# Composed and not: marks in order and out of it, on what composes with them and on what does not;
+# characters that decompose for good, and those that are younger than the tokenizers' Unicode.
+COMPOSING = [
+    "é", "e\u0301", "café cafe\u0301", "e\u0302\u0301", "e\u0301\u0302", "ê\u0301", "ế", "ẹ\u0302", "e\u0302\u0323", "e\u0323\u0302",
+    "a\u0315\u0300\u05aeb", "q\u0307\u0323", "q\u0323\u0307", "\u1e9b\u0323", "d\u0323\u0307", "s\u0307\u0323", "\u0301", "\u0301a", "\u0345\u0301\u0334",
+    "ǖ", "u\u0308\u0304", "ΐ", "\u0344", "α\u0345\u0301\u0313", "ᾂ", "Å \u212b A\u030a", "\u2126", "\u212a", "\u2329x\u232a", "\u1fef\u037e\u0387", "豈更",
+    "\U0002f800\U0002fa1d", "\u0958", "\u0915\u093c", "\u0929", "\u0928\u093c", "\ufb1d\ufb2c", "\U0001d15e\U0001d160", "\u0f43\u0f73\u0f76", "\u2adc",
+    "\u09c7\u09be", "\u09c7\u09d7", "\u0b92\u0bd7", "\u0dd9\u0dcf\u0dca", "\u1025\u102e", "\u30ab\u3099\u304b\u309a", "\U00011099\U000110ba",
+    "\U00011131\U00011127", "\U00011935\U00011930", "x\u1abf\u0301", "x\u0301\u1abf", "x\u0301\u0897", "x\u0301\u1df6", "x\u0301\u1df5",
+    "한글", "\u1112\u1161\u11ab\u1100\u1173\u11af", "하\u11ab", "\u1112\u1161", "한\u11ab", "하\u11a7", "\u1100\u1175\u11c2", "\u1100\u1176", "\u1161\u11a8", "각\u1161",
+    "\ua960\u1161", "\ud7b0\u11a8", "가\u0301", "가\u0301\u11a8", "\u1100\u0301\u1161", "نً\u0653", "ا\u0653\u0655", "\u05d0\u05b7\u05bc", "ก\u0e38\u0e49", "ก\u0e49\u0e38",
+    "e" + "\u0301\u0323" * 20, "e" + "\u0323" * 33, "\u0345\u0301\u0323\u0334" * 9, "x" + "\u0301\u0300" * 50, "\u09be" * 12, "\u1100" * 9 + "\u1161",
+    "<|eot|>\u0301", "e<|eot|>\u0301", "e\u0301<|eot|>e\u0301", "cafe\u0301", "xcafe\u0301", "café\u0323", "cafe\u0323\u0301", "cafe\u0301s", "\u212b!", "A\u030a!",
+    "Å\u0323!", "  e\u0301", "    ", "     x", "\u0301    \u0301", "solo", "e\u0301 solo e\u0301", "soloe\u0301", "e\u0301solo", "\u0301solo", "fiﬁ", "①ﬀ",
+]
+# Letters of each case and of none, marks, contractions, slashes.
+CASES = [
+    "camelCase", "HTTPServer", "ABCdef", "ABC", "abcDEF", "AbCdEf", "ǅX", "xǅ", "ǅx", "ªBC", "AªB", "AªBC", "Aªbc", "ABªCD", "aªB", "ʰA", "AʰʰB", "中文ABC", "ABC中文", "A中B中C",
+    "a中Bc", "\u0301ABC", " \u0301ABC", "!\u0301ab", "\u0301", "\u0301\u0301", "\u0301A", "\u0301Ab", "\u0301\u0301AB", "A\u0301B", "AB\u0301CD", "a\u0301B", "A\u0301\u0301", "!\u0301AB",
+    " A", " ABC", " Abc", " aBC", "  Abc", "\tABC", "\nABC", "\rabc", "!ABC", "!abc", "!!ABC", "1ABC", "ABC1abc", "don't", "DON'T", "Don'T", "don'tx", "x'S", "X's", "X'S Y'Ll",
+    "中'll", "中'LL x", "'s", "''s", "'S's", "it's's", " 's", "'ſ", "aſ'ſ", "A'", "a'", "a'x", "\u0301's", "ABC's", "ABC'd've", "ʼn's", "we'll've", "a/b", "a//b", "!/", "!/\n", "!\n/\n/",
+    "//\r\n/x", "\n/", "/\n\n", " /", " /\n/ /", "https://Example.COM/Path/toFile.HTML?q=1", "/usr/local/bin\n", "# //\n//", "1234", "12345678", "1a2B3", "٣٤٥٦", "ⅫⅫ", "x²y³",
+    "\u00aa\u00ba", "ßẞ", "ĲĳǇǈǉ", "ΑαΆά", "ЖжЙй", "ꟋɤꟍꟌ", "Ა\u10d0", "Ꭰꭰ", "𐐀𐐨", "𞤀𞤢", "\U00010d50\U00010d70", "क्षि", "ไทยABC", "한글ABC", "İstanbul", "\u0130\u0069\u0307", "e\u0301É",
+]
+# Punctuation by the rules of a category, of ASCII and of an old Unicode; digits as bytes and not.
+CUTS = [
+    "a.b", "a...b", "a, b", "Hello, world!!", " !", "  !!  ?", "x=1+2<3>4", "$$^`|~", "a$b", "a€b", "€5", "«a»", "…—…", "。、", "\u166d\u166e", "\U000111c9", "\u2e43\u2e42",
+    "\u2e52", "it's", "'ve", "I'd've", "don't.", "(a)[b]{c}", "_a_", "a_b", "##x", "@x@", "%d", "a\\b", "\"q\"", "12345", "1234567", "123", "12", "a1234b", "a123456b", "1,234,567.89",
+    "12²3456", "²³¹", "²", "x²", "123²", "²123", "12½34567", "¼½¾", "¹²³456", "ò", "òó", "ù123", "123ù", "naïve", "٣٤٥٦", "１２３４", "①②③④", "Ⅷ123", "0xDEADBEEF", "3.14159",
+    "2024-05-06", "10th", "v1.2.3", " 123", " 1234", "  12345", "a 12 b", "1 2 3", "\n123\n", "1234\u0301", "߁߂߃߄", "𝟎𝟏𝟐𝟑", ">>TITLE<<", ">>TITLE<<1", "a>>TITLE<<", "!!\n\n!!", "¡Hola!", "؟،",
+]
+
+
 def expand(ranges):
     result = []
     for item in ranges:
@@ -56,7 +92,28 @@ def expand(ranges):
     return result
 
 
+def forms():
+    rng = random.Random(20241123)
+    kinds = [list("abcxyz"), list("ABCXYZ"), ["é", "ß", "ñ", "ж"], ["É", "Ж", "Ω", "ǅ"], ["ª", "ʰ", "中", "ก", "א", "한"], list("0123456789"),
+             ["²", "½", "٣", "Ⅻ"], list("'/!-_$^"), ["…", "€", "。", "«"], [" ", " ", "  "], ["\n", "\r\n", "\t", "\u3000"], ["'s", "'LL", "'t"],
+             ["\u0301", "\u0308", "\u0323", "\u0302", "\u0345", "\u0334"], ["\u1100", "\u1161", "\u11a8", "가", "각"],
+             ["\u212b", "\u0344", "\u0958", "\ufb1d", "\u2126", "ậ", "ǖ", "\uf900"], ["<|eot|>", "cafe\u0301", "    "]]
+    texts = COMPOSING + CASES + CUTS
+    while len(texts) < 620:
+        some = rng.sample(kinds, rng.randint(2, 6))
+        texts.append("".join(rng.choice(rng.choice(some)) for _ in range(rng.randint(3, 16))))
+    return texts
+
+
+def write(texts):
+    for text in texts:
+        print(json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f").replace("\u2028", "\\u2028")
+              .replace("\u0085", "\\u0085"))
+
+
 def main():
+    if sys.argv[1:] == ["--forms"]:
+        return write(forms())
     rng = random.Random(20240506)
     scripts = {name: expand(ranges) for name, ranges in RANGES.items()}
     digits = [expand([item]) for item in DIGITS]
@@ -102,9 +159,7 @@ def main():
     while len(texts) < 2200:
         parts = [rng.choice(kinds)() for _ in range(rng.randint(1, 6))]
         texts.append("".join(part + rng.choice(["", " ", " ", " "]) for part in parts))
-    for text in texts:
-        print(json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f").replace("\u2028", "\\u2028")
-              .replace("\u0085", "\\u0085"))
+    write(texts)
 
 
 if __name__ == "__main__":

@@ -78,7 +78,19 @@ const Damage damages[] = {
     {"65 prefixes", [](auto &t) { t.prefixIds.assign(65, 0); }},
     {"unknown symbols", [](auto &t) { t.symbols = 2; }},
     {"unknown words", [](auto &t) { t.words = COPPICE_WORDS_COUNT; }},
-    {"unknown digits", [](auto &t) { t.digits = COPPICE_DIGITS_COUNT; }},
+    {"unknown digits", [](auto &t) { t.digits = COPPICE_CUT_COUNT; }},
+    {"unknown punctuation", [](auto &t) { t.punctuation = COPPICE_CUT_COUNT; }},
+    {"unknown digits among bytes", [](auto &t) { t.byteDigits = COPPICE_CUT_COUNT; }},
+    {"digits among bytes where symbols are characters",
+     [](auto &t) { t.symbols = COPPICE_SYMBOLS_CHARS, t.byteDigits = COPPICE_CUT_RUNS; }},
+    {"groups of digits where symbols are characters",
+     [](auto &t) { t.symbols = COPPICE_SYMBOLS_CHARS, t.digitGroup = 3; }},
+    {"composing beside a normalizer that writes",
+     [](auto &t) { t.nfc = true, t.prependWhen = COPPICE_PREPEND_NORMALIZER, t.prepend = " "; }},
+    {"composing beside a pre-tokenizer that writes",
+     [](auto &t) { t.nfc = true, t.prependWhen = COPPICE_PREPEND_UNLESS, t.prepend = " "; }},
+    {"composing beside a replacement",
+     [](auto &t) { t.nfc = true, t.prependWhen = COPPICE_PREPEND_NEVER, t.space = "_"; }},
     {"an unknown prepending", [](auto &t) { t.prependWhen = COPPICE_PREPEND_COUNT; }},
     {"an unknown decoder", [](auto &t) { t.decoder = COPPICE_DECODER_COUNT; }},
     {"prepending nothing", [](auto &t) { t.prependWhen = COPPICE_PREPEND_UNLESS, t.prepend = ""; }},
@@ -155,7 +167,9 @@ TEST(Tables, DamageToCharactersAndWords) {
 
 /// Uses everything that the tables steer.
 void use(const LoadedTokenizer &tokenizer) {
-  llvm::StringRef text = "Once 'LL 12345  <s>solo <mark> ▁é世界\u3000😀\u0000 tokenization\n";
+  static const char characters[] = "Once 'LL 12345²  <s>solo <mark> ▁é世界\u3000😀\u0000 tokens\n"
+                                   "e\u0301\u0323 \u1100\u1161\u11a8 AbC's//\n \u0344\U0001d160!?";
+  llvm::StringRef text(characters, sizeof characters - 1); // U+0000 included
   std::vector<uint8_t> scratch(
       std::min<size_t>(coppice_tokenizer_scratch_bytes(&tokenizer.get(), text.size()), 1 << 22));
   int32_t ids[64];
@@ -174,7 +188,7 @@ void use(const LoadedTokenizer &tokenizer) {
 // Bytes of the FlatBuffer changed at random: refused or harmless (sanitizers look on).
 TEST(Tables, ChangedBytesAreHarmless) {
   std::mt19937 random(5);
-  for (const char *model : {"gaps", "llama3", "sentence", "split"}) {
+  for (const char *model : {"gaps", "llama3", "sentence", "split", "nfc", "falcon", "o200k"}) {
     std::vector<uint8_t> whole = buildTokenizer(tablesOf(model));
     for (int round = 0; round < 3000; ++round) {
       std::vector<uint8_t> buffer = whole;
