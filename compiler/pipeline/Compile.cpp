@@ -94,7 +94,7 @@ public:
     if (stopped(Phase::Shrink))
       return print();
     program.summary = summarize(*imported, *module);
-    program.parametersBefore = summarize(*imported, *imported).parameters;
+    program.parametersBefore = countParameters(*imported);
     imported = {};
     if (llvm::Error error = runPhase(*module, options.verifyEach, [&](OpPassManager &pm) {
           addPackPasses(pm, options.weights, options.kv, program.context, options.keepMasks,
@@ -237,12 +237,14 @@ private:
   }
 
   llvm::Expected<CompileResult> write() {
-    auto tokenizer = compileTokenizer(options.modelDir, vocabulary);
-    if (!tokenizer)
-      return tokenizer.takeError();
     std::vector<uint8_t> tables;
-    if (*tokenizer)
-      tables = buildTokenizer(**tokenizer);
+    if (!options.noTokenizer) {
+      auto tokenizer = compileTokenizer(options.modelDir, vocabulary);
+      if (!tokenizer)
+        return tokenizer.takeError();
+      if (*tokenizer)
+        tables = buildTokenizer(**tokenizer);
+    }
     progress("hash", 0);
     ArtifactInputs inputs;
     inputs.plan = hashOfPlan;

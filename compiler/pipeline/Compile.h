@@ -28,7 +28,8 @@ struct CompileOptions {
   bool dryRun = false;
   bool keepMasks = false; // compile the masked graph as it stands
   bool findDead = false;
-  bool observe = false; // mark what linears read; CompileResult says where it lies
+  bool noTokenizer = false; // leave the folder's tokenizer out, unread
+  bool observe = false;     // mark what linears read; CompileResult says where it lies
   bool verifyEach = true;
   unsigned threads = 0; // 0: as many as there are processors; never changes the bytes
   std::string report;   // a JSON file of what was cut; empty: none

@@ -33,7 +33,8 @@ static bool encodePrompt(Run &run) {
   const char *file = run.arguments.file.c_str();
   if (!run.info.has_tokenizer)
     return report("%s: the artifact has no tokenizer, so -p cannot be used; give --tokens, or "
-                  "compile the model from a folder with tokenizer.json",
+                  "compile the model from a folder with tokenizer.json, and with no "
+                  "--no-tokenizer",
                   file);
   size_t count = 0;
   run.tokens.resize(prompt.size() + 8);

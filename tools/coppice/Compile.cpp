@@ -171,7 +171,8 @@ int compileMain(llvm::ArrayRef<const char *> arguments) {
   for (llvm::opt::Arg *arg : args.filtered(OPT_UNKNOWN)) {
     std::string given = arg->getAsString(args);
     llvm::StringRef name = llvm::StringRef(given).split('=').first;
-    for (ID flag : {OPT_dry_run, OPT_keep_masks, OPT_find_dead, OPT_quiet, OPT_help})
+    for (ID flag :
+         {OPT_dry_run, OPT_keep_masks, OPT_find_dead, OPT_no_tokenizer, OPT_quiet, OPT_help})
       if (name == table.getOption(flag).getPrefixedName())
         return wrongCall(name + " takes no value");
     return wrongCall("there is no option " + tools::abridged(given) + suggestion(table, given));
@@ -206,6 +207,7 @@ int compileMain(llvm::ArrayRef<const char *> arguments) {
   options.dryRun = args.hasArg(OPT_dry_run);
   options.keepMasks = args.hasArg(OPT_keep_masks);
   options.findDead = args.hasArg(OPT_find_dead);
+  options.noTokenizer = args.hasArg(OPT_no_tokenizer);
   if (auto choice = WeightChoice::parse(options.weights); !choice)
     return wrongCall("--weights: " + llvm::toString(choice.takeError()));
   options.kv = args.getLastArgValue(OPT_kv, "f32").str();

@@ -34,6 +34,9 @@ def keep_masks : Flag<["--"], "keep-masks">,
                  HelpText<"Compile the masked graph as it stands: the same answers, nothing smaller">;
 def find_dead : Flag<["--"], "find-dead">,
                 HelpText<"Also remove heads and neurons that other tools left as exact zeros">;
+def no_tokenizer : Flag<["--"], "no-tokenizer">,
+                   HelpText<"Leave the folder's tokenizer out, which may then be one that is not "
+                            "supported: prompts are token ids">;
 defm threads : Value<"threads", "T", "Threads to compile with; never changes the result">;
 defm report : Value<"report", "FILE",
                     "What was cut, layer by layer, as JSON, described in docs/report-json.md">;
