@@ -233,8 +233,11 @@ Value KernelBuilder::loadTailHalves(Type element, Value address, Value count) {
   Value single = broadcast(load(element, address, 2));
   return select(equal(count, i64c(1)), single, several);
 }
-void KernelBuilder::storeTail(Value value, Value address, Value mask) {
-  create<LLVM::MaskedStoreOp>(value, address, mask, 4);
+void KernelBuilder::storeLanes(Value value, Value address, Value mask) {
+  if (mask)
+    create<LLVM::MaskedStoreOp>(value, address, mask, 4);
+  else
+    store(value, address);
 }
 void KernelBuilder::prefetch(Value address) {
   create<LLVM::Prefetch>(address, /*rw=*/0, /*hint=*/3, /*cache=*/1);

@@ -92,8 +92,8 @@ public:
   Value load(Type type, Value address, unsigned align = 4);
   void store(Value value, Value address, unsigned align = 4);
   Value loadTail(Value address, Value mask); // 16 floats, lanes off read nothing and are 0
-  void storeTail(Value value, Value address, Value mask);
-  Value loadTailWords(Value address, Value mask); // the same of i32, at an even address
+  void storeLanes(Value value, Value address, Value mask); // without a mask, all
+  Value loadTailWords(Value address, Value mask);          // the same of i32, at an even address
   /// 16 elements of 16 bits, of which the first `count`, 1, 2, 4, 8 or 16, are read.
   Value loadTailHalves(Type element, Value address, Value count);
   void prefetch(Value address);

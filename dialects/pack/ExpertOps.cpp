@@ -73,16 +73,7 @@ LogicalResult ExpertLinearOp::verify() {
       weight.getExperts() != groups.getExperts())
     return emitOpError() << "needs a weight in panels for each expert of " << groups << ", not "
                          << weight;
-  auto quantized = dyn_cast<QuantizedType>(getInput().getType());
-  if (bool(quantized) != weight.isQuantized() ||
-      (quantized && quantized.getZero() != weight.zero()))
-    return emitOpError() << "cannot take " << getInput().getType() << " with " << weight
-                         << ": i8 weights take rows quantized for zero 128, i4 for zero 8, others "
-                            "plain rows";
-  if (weight.getCols() != widthOf(getInput().getType()) || weight.getRows() != getType().getWidth())
-    return emitOpError() << "maps " << getInput().getType() << " to " << getType() << " with "
-                         << weight;
-  return success();
+  return verifyMapping(*this, getInput().getType(), weight, getType());
 }
 
 LogicalResult CombineOp::verify() {

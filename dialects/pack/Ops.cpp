@@ -134,21 +134,26 @@ LogicalResult QuantizeOp::verify() {
   return sameOrQuantized(*this, getInput().getType(), getType());
 }
 
+LogicalResult verifyMapping(Operation *op, Type input, WeightType weight, BufferType result) {
+  auto quantized = dyn_cast<QuantizedType>(input);
+  if (bool(quantized) != weight.isQuantized() ||
+      (quantized && quantized.getZero() != weight.zero()))
+    return op->emitOpError() << "cannot take " << input << " with " << weight
+                             << ": i8 weights take rows quantized for zero 128, i4 for zero 8, "
+                                "others plain rows";
+  if (weight.getCols() != widthOf(input) || weight.getRows() != result.getWidth())
+    return op->emitOpError() << "maps " << input << " to " << result << " with " << weight;
+  return success();
+}
+
 LogicalResult LinearOp::verify() {
   WeightType weight = getWeight().getType();
   if (failed(sameRows(*this, getInput().getType(), getType(), "the input")))
     return failure();
   if (weight.getLayout() != Layout::Panels || weight.getElement().isInteger(32))
     return emitOpError() << "needs a weight in panels, not " << weight;
-  auto quantized = dyn_cast<QuantizedType>(getInput().getType());
-  if (bool(quantized) != weight.isQuantized() ||
-      (quantized && quantized.getZero() != weight.zero()))
-    return emitOpError() << "cannot take " << getInput().getType() << " with " << weight
-                         << ": i8 weights take rows quantized for zero 128, i4 for zero 8, others "
-                            "plain rows";
-  if (weight.getCols() != widthOf(getInput().getType()) || weight.getRows() != getType().getWidth())
-    return emitOpError() << "maps " << getInput().getType() << " to " << getType() << " with "
-                         << weight;
+  if (failed(verifyMapping(*this, getInput().getType(), weight, getType())))
+    return failure();
   if (getBias() &&
       failed(isVector(*this, getBias().getType(), weight.getRows(), false, "the bias")))
     return failure();

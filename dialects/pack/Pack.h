@@ -27,6 +27,9 @@ RowSet setOf(mlir::Type rows);
 int64_t rowBytesOf(mlir::Type type);
 /// Bytes in the arena for each row of a step: routed rows are several. -1 as above.
 int64_t arenaBytesOf(mlir::Value value);
+/// For verifiers: that a linear's weight takes such rows and makes such a result.
+llvm::LogicalResult verifyMapping(mlir::Operation *op, mlir::Type input, WeightType weight,
+                                  BufferType result);
 /// Whether a set holds a row for each choice; and the set that holds those of `set`.
 bool isRouted(RowSet set);
 RowSet routed(RowSet set);

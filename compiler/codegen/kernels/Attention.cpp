@@ -440,13 +440,8 @@ void AttentionEmitter::addValues(unsigned queries, Value first, Value from, Valu
     });
   });
   for (unsigned q = 0; q < queries; ++q)
-    for (unsigned v = 0; v < vectors; ++v) {
-      Value address = k.at(results[q], int64_t(v) * kLanes * 4), x = state[q * vectors + v];
-      if (live)
-        k.storeTail(x, address, live);
-      else
-        k.store(x, address);
-    }
+    for (unsigned v = 0; v < vectors; ++v)
+      k.storeLanes(state[q * vectors + v], k.at(results[q], int64_t(v) * kLanes * 4), live);
 }
 } // namespace
 

@@ -93,11 +93,7 @@ void kernels::softcap(KernelBuilder &k) {
     k.forRowChunks(width, [&](Value i, Value live) {
       Value x = k.loadWeightRow(from, i, live);
       Value y = k.mul(cap, math::tanh(k, k.div(x, cap)));
-      Value at = k.element(to, i, k.f32);
-      if (live)
-        k.storeTail(y, at, live);
-      else
-        k.store(y, at);
+      k.storeLanes(y, k.element(to, i, k.f32), live);
     });
   });
 }

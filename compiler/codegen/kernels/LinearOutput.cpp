@@ -69,13 +69,8 @@ void LinearOutput::store(ArrayRef<Value> tile, unsigned vectors, Value row, Valu
         },
         [&] { return sums; });
   for (unsigned i = 0; i < rows; ++i)
-    for (unsigned v = 0; v < vectors; ++v) {
-      Value address = k.at(addressOf(out, outStride, i), v * kLanes * 4);
-      if (live)
-        k.storeTail(sums[i * vectors + v], address, live);
-      else
-        k.store(sums[i * vectors + v], address);
-    }
+    for (unsigned v = 0; v < vectors; ++v)
+      k.storeLanes(sums[i * vectors + v], k.at(addressOf(out, outStride, i), v * kLanes * 4), live);
 }
 
 void kernels::forTailPanels(KernelBuilder &k, Value outs,

@@ -97,11 +97,7 @@ void kernels::headNorm(KernelBuilder &k) {
     Value factor = k.broadcast(k.div(k.f32c(1), deviation));
     k.forRowChunks(headDim, [&](Value i, Value live) {
       Value y = k.mul(k.mul(load(i, live), factor), k.loadWeightRow(scale, i, live));
-      Value at = k.element(to, i, k.f32);
-      if (live)
-        k.storeTail(y, at, live);
-      else
-        k.store(y, at);
+      k.storeLanes(y, k.element(to, i, k.f32), live);
     });
   });
 }

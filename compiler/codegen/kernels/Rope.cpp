@@ -24,11 +24,7 @@ void kernels::ropeTable(KernelBuilder &k) {
       math::SinCos values = math::sinCos(k, angle);
       // The sines follow the cosines directly: neither may be written beyond its end.
       for (auto [value, base] : {std::pair(values.cos, cosines), std::pair(values.sin, sines)}) {
-        Value to = k.element(base, i, k.f32), scaled = k.mul(value, magnitude);
-        if (live)
-          k.storeTail(scaled, to, live);
-        else
-          k.store(scaled, to);
+        k.storeLanes(k.mul(value, magnitude), k.element(base, i, k.f32), live);
       }
     });
   });
