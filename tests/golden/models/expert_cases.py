@@ -18,7 +18,7 @@ def mixtral(experts, **fields):
 def near_ties(model, generator):
     """Experts 1 and 3 score almost the same for every token, so that they change places often."""
     for layer in model.model.layers:
-        rows = layer.block_sparse_moe.gate.weight.data
+        rows = (getattr(layer, "block_sparse_moe", None) or layer.mlp).gate.weight.data
         rows[3] = rows[1] + 0.004 * torch.randn(rows[1].shape, generator=generator)
 
 
@@ -61,8 +61,11 @@ CASES = {
                          stored=torch.bfloat16),
     "mixtral-window": Case(mixtral(5, sliding_window=9, tie_word_embeddings=True), WINDOW_PLANS,
                            tokens=120, stored=torch.float16),
-    "qwen3-moe-renorm": Case(qwen3_moe(num_experts=6, num_experts_per_tok=3, norm_topk_prob=True),
-                             RENORM_PLANS, stored=torch.bfloat16),
+    # A window of 5 in every layer.
+    "qwen3-moe-renorm": Case(
+        qwen3_moe(num_experts=6, num_experts_per_tok=3, norm_topk_prob=True, use_sliding_window=True,
+                  sliding_window=5),
+        RENORM_PLANS, after_random=near_ties, stored=torch.bfloat16),
     # Every second layer has experts, but not the last, which is listed; weights as softmax gives them.
     "qwen3-moe-mixed": Case(
         qwen3_moe(num_experts=5, num_experts_per_tok=2, norm_topk_prob=False, num_hidden_layers=4,

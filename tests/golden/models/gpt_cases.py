@@ -19,9 +19,9 @@ def gpt2(inner=37):
 
 
 def gpt2_published():
-    """Inner width not given (four times the hidden), the exact GELU."""
+    """Heads of 5, inner width not given (four times the hidden), the exact GELU."""
     return GPT2LMHeadModel(GPT2Config(
-        vocab_size=37, n_embd=20, n_head=2, n_layer=2, n_positions=40, activation_function="gelu",
+        vocab_size=37, n_embd=15, n_head=3, n_layer=2, n_positions=40, activation_function="gelu",
         **IDS, **COMMON))
 
 
@@ -87,13 +87,14 @@ def phi3_longrope():
 
 CASES = {
     "gpt2": Case(gpt2, plans_of(2, 4, 4, 37), stored=torch.bfloat16),
-    "gpt2-published": Case(gpt2_published, plans_of(2, 2, 2, 80, swap=True), stored=torch.float16,
+    "gpt2-published": Case(gpt2_published, plans_of(2, 3, 3, 60, swap=True), stored=torch.float16,
                            after_save=as_published),
     "neox-parallel": Case(neox(True, 0.25, 3, 30), plans_of(2, 3, 3, 23), stored=torch.float16,
                           after_save=neox_buffers),
     "neox-parallel-full": Case(neox(True, 1.0, 4, 24, tied=True), plans_of(2, 4, 4, 23, swap=True),
                                stored=torch.float16),
-    "neox-sequential": Case(neox(False, 0.25, 2, 20, act="gelu_new"), plans_of(2, 2, 2, 23),
+    # Heads of 9, of which one pair of columns turns.
+    "neox-sequential": Case(neox(False, 0.25, 2, 18, act="gelu_new"), plans_of(2, 2, 2, 23),
                             stored=torch.bfloat16),
     # As 7B: one KV head, one norm for both branches, no biases.
     "falcon-multi-query": Case(falcon(hidden_size=30, num_attention_heads=5, ffn_hidden_size=37),
@@ -114,7 +115,8 @@ CASES = {
                bias=True, ffn_hidden_size=31),
         plans_of(2, 2, 2, 31), stored=torch.float16),
     "phi-2": Case(phi(3, 30, 0.4), plans_of(2, 3, 3, 23), stored=torch.float16),
-    "phi-1": Case(phi(4, 32, 0.5, kv_heads=2), plans_of(2, 4, 2, 23, swap=True),
+    # Heads of 7, of which two pairs of columns turn.
+    "phi-1": Case(phi(4, 28, 0.6, kv_heads=2), plans_of(2, 4, 2, 23, swap=True),
                   stored=torch.bfloat16),
     "phi3-window": Case(phi3_window, plans_of(2, 4, 2, 31), tokens=150, stored=torch.bfloat16),
     # The sequence's length chooses between the two lists of factors.

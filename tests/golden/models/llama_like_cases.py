@@ -40,10 +40,12 @@ def qwen2(**fields):
 
 
 def qwen3():
-    """Heads of 10 (3 x 10 is not the hidden size), a norm for queries and one for keys, YaRN."""
+    """Heads of 10 (3 x 10 is not the hidden size), a norm for queries and one for keys, YaRN, and a
+    window of 7 in the second layer."""
     return Qwen3ForCausalLM(Qwen3Config(**{
         **SMALL, "hidden_size": 22, "head_dim": 10, "num_attention_heads": 3,
         "num_key_value_heads": 1, "attention_bias": True, "tie_word_embeddings": True,
+        "use_sliding_window": True, "sliding_window": 7, "max_window_layers": 1,
         "max_position_embeddings": 64, "rope_scaling": {
             "rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 16}}))
 

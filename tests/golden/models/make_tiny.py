@@ -1,7 +1,7 @@
 """Write tiny random checkpoints (tests/models) and their golden logits (beside this file).
 
 Every parameter is random, biases and norms too: their usual initialisation, 0 and 1, would hide
-errors. Widths are awkward on purpose (odd vocabulary and FFN, heads of 6, 8 and 10). The logits come
+errors. Widths are awkward on purpose (odd vocabulary and FFN, heads of 5 to 10). The logits come
 from Hugging Face transformers in float32, dense and under each plan (masked_reference.py).
 
 Run: VENV/bin/python tests/golden/models/make_tiny.py GROUP [CASE ...], one group after another:
