@@ -59,6 +59,13 @@ void drawWidths(ModelShape &shape, bool fromHeads, bool grouped, Random &random)
   shape.rotary = shape.headDim;
 }
 
+/// Heads of any width, odd ones among them, of which some pairs of columns turn.
+void drawPartlyTurning(ModelShape &shape, bool grouped, Random &random) {
+  shape.headDim = random.between(2, 7);
+  drawWidths(shape, true, grouped, random);
+  shape.rotary = 2 * random.between(1, shape.headDim / 2);
+}
+
 void drawFalcon(ModelShape &shape, Random &random) {
   shape.grouped = random.chance(0.5);
   shape.parallel = shape.grouped || random.chance(0.7);
@@ -100,6 +107,7 @@ ModelShape randomShape(Family family, Random &random) {
   switch (family) {
   case Family::OptPreNorm:
   case Family::OptPostNorm:
+    shape.headDim = random.between(1, 6);
     drawWidths(shape, true, false, random);
     if (random.chance(0.5))
       shape.embedding = random.between(2, 2 * shape.hidden);
@@ -120,8 +128,7 @@ ModelShape randomShape(Family family, Random &random) {
     shape.activation = random.chance(0.5) ? "gelu_new" : "gelu";
     break;
   case Family::NeoX:
-    drawWidths(shape, true, false, random);
-    shape.rotary = 2 * random.between(1, shape.headDim / 2);
+    drawPartlyTurning(shape, false, random);
     shape.parallel = random.chance(0.7);
     shape.ffnBias = true;
     shape.activation = "gelu";
@@ -130,8 +137,7 @@ ModelShape randomShape(Family family, Random &random) {
     drawFalcon(shape, random);
     break;
   case Family::Phi:
-    drawWidths(shape, true, true, random);
-    shape.rotary = 2 * random.between(1, shape.headDim / 2);
+    drawPartlyTurning(shape, true, random);
     shape.parallel = shape.attentionBias = shape.ffnBias = true;
     shape.tied = false;
     shape.activation = "gelu_new";
@@ -163,6 +169,8 @@ ModelShape randomShape(Family family, Random &random) {
   case Family::Qwen3Moe:
     drawWidths(shape, false, true, random);
     shape.ffnBias = false;
+    if (random.chance(0.5))
+      drawWindow(shape, family == Family::Qwen3, random);
     if (family == Family::Qwen3Moe)
       drawExperts(shape, true, random);
     break;
@@ -194,6 +202,12 @@ static llvm::json::Array layerTypes(const ModelShape &shape) {
   return types;
 }
 
+/// A quarter of a column more than turn, so that cutting off the product gives their count again.
+static double turningShare(const ModelShape &shape) {
+  return shape.rotary == shape.headDim ? 1.0
+                                       : (double(shape.rotary) + 0.25) / double(shape.headDim);
+}
+
 /// What only some families' classes have.
 static void addOwnFields(const ModelShape &shape, llvm::json::Object &config) {
   llvm::json::Value window = shape.window ? llvm::json::Value(shape.window) : nullptr;
@@ -216,9 +230,7 @@ static void addOwnFields(const ModelShape &shape, llvm::json::Object &config) {
     config["layer_norm_epsilon"] = 1e-5;
     break;
   case Family::NeoX:
-    // A quarter more than whole, so that cutting off the product gives the count again.
-    config["rotary_pct"] =
-        shape.rotary == shape.headDim ? 1.0 : (double(shape.rotary) + 0.25) / double(shape.headDim);
+    config["rotary_pct"] = turningShare(shape);
     config["rotary_emb_base"] = 100;
     config["use_parallel_residual"] = shape.parallel;
     config["layer_norm_eps"] = 1e-5;
@@ -237,8 +249,7 @@ static void addOwnFields(const ModelShape &shape, llvm::json::Object &config) {
     config["layer_norm_epsilon"] = 1e-5;
     break;
   case Family::Phi:
-    config["partial_rotary_factor"] =
-        shape.rotary == shape.headDim ? 1.0 : (double(shape.rotary) + 0.25) / double(shape.headDim);
+    config["partial_rotary_factor"] = turningShare(shape);
     config["layer_norm_eps"] = 1e-5;
     break;
   case Family::Phi3:
@@ -267,11 +278,14 @@ static void addOwnFields(const ModelShape &shape, llvm::json::Object &config) {
     break;
   case Family::Qwen3:
     config["head_dim"] = shape.headDim;
-    config["use_sliding_window"] = false;
+    config["use_sliding_window"] = shape.window != 0;
+    config["sliding_window"] = window;
     config["layer_types"] = layerTypes(shape);
     break;
   case Family::Qwen3Moe: {
     config["head_dim"] = shape.headDim;
+    config["use_sliding_window"] = shape.window != 0;
+    config["sliding_window"] = window;
     config["decoder_sparse_step"] = 1;
     config["moe_intermediate_size"] = shape.expertFfn;
     config["norm_topk_prob"] = shape.renormalised;

@@ -57,8 +57,8 @@ struct ModelShape {
   const char *modelType() const;
 };
 
-/// 1-3 layers, 1-6 heads of 2, 4 or 6 columns (any up to 6 without rotation), KV heads that divide
-/// them, 3-20 neurons, 11-20 ids, 2-6 experts.
+/// 1-3 layers, 1-6 heads of 2, 4 or 6 columns (up to 7, odd ones too, where not all of them turn),
+/// KV heads that divide them, 3-20 neurons, 11-20 ids, 2-6 experts.
 ModelShape randomShape(Family family, Random &random);
 
 llvm::json::Object configOf(const ModelShape &shape);

@@ -1,7 +1,5 @@
 // Large sessions ask the system for huge pages under their memory, and small ones leave it alone.
-#include "compiler/synth/Synth.h"
 #include "tests/unit/pipeline/Running.h"
-#include "llvm/Support/raw_ostream.h"
 #include "gtest/gtest.h"
 #include <cinttypes>
 #include <cstdio>
@@ -13,12 +11,6 @@ using namespace coppice::test;
 
 namespace {
 
-// 128 bytes of cache a position: 32768 of them are 4 MiB.
-constexpr const char *kShape = R"({
-  "model_type": "llama", "hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 2,
-  "num_attention_heads": 2, "num_key_value_heads": 1, "head_dim": 8, "vocab_size": 64,
-  "max_position_embeddings": 32768, "rms_norm_eps": 1e-5, "rope_theta": 500000.0,
-  "tie_word_embeddings": true})";
 constexpr size_t kHuge = 2 << 20;
 
 /// Whether the kernel has been asked for huge pages at an address: "hg" among its mapping's flags.
@@ -57,17 +49,8 @@ TEST(HugePages, UnderLargeSessionsAlone) {
   if (madvise(probe.aligned, kHuge, MADV_HUGEPAGE) != 0 || !askedFor(probe.aligned))
     GTEST_SKIP() << "this system has no huge pages to ask for";
   Scratch scratch;
-  {
-    std::error_code code;
-    llvm::raw_fd_ostream(scratch.file("shape.json"), code) << kShape;
-    ASSERT_FALSE(code);
-  }
-  SynthOptions synth;
-  synth.shape = scratch.file("shape.json");
-  synth.output = scratch.file("model");
-  ASSERT_TRUE(bool(synthesize(synth)));
   CompileOptions options;
-  options.modelDir = synth.output;
+  options.modelDir = modelOf32768(scratch); // whose caches are 4 MiB
   options.output = scratch.file("artifact");
   ASSERT_EQ(compileError(options), "");
   Model model(options.output);

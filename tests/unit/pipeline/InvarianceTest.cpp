@@ -1,9 +1,11 @@
 // A row's bits depend on its session's tokens up to it and on nothing else: not on how tokens are
-// cut into steps, what else is in a step, the number of threads, or the target. In every format of
-// weights and of the KV cache.
+// cut into steps, what else is in a step, the number of threads, or the target. For every tiny
+// model, so that no family is left out, and in every format of weights and of the KV cache.
+#include "tests/support/TinyModels.h"
 #include "tests/unit/pipeline/Running.h"
 #include "gtest/gtest.h"
 #include <cstring>
+#include <map>
 
 using namespace coppice;
 using namespace coppice::test;
@@ -11,35 +13,49 @@ using namespace coppice::test;
 namespace {
 
 struct Case {
-  const char *model, *plan, *weights, *kv;
+  std::string model, plan, weights, kv;
+  uint32_t positions = 96; // of a session, and the context
 };
 
-class Invariance : public testing::TestWithParam<Case> {
-protected:
-  void SetUp() override {
-    CompileOptions options = optionsOf("model.coppice");
-    ASSERT_EQ(compileError(options), "");
+/// Every tiny model, plans and formats in turn, which have no common period; and the trained one.
+std::vector<Case> allCases() {
+  // i8 and i4 mean all matrices, those of heads that share groups and routers too.
+  const char *plans[] = {"", "plan-a", "plan-b", "plan-c"};
+  const char *weights[] = {"stored", "i8,*=i8", "i4,*=i4", "bf16", "f16"};
+  const char *caches[] = {"f32", "bf16", "i8"};
+  std::vector<Case> all = {{"opt-icl", "pruned", "stored", "f32"},
+                           {"opt-icl", "", "i8,*=i8", "bf16"},
+                           {"opt-icl", "pruned", "i4,*=i4", "i8"}};
+  for (const TinyModel &model : tinyModels()) {
+    size_t i = all.size();
+    Case one{model.name, plans[i % 4], weights[i % 5], caches[i % 3]};
+    one.positions = uint32_t(std::min<int64_t>(one.positions, model.positionLimit.value_or(96)));
+    all.push_back(one);
+  }
+  return all;
+}
+
+CompileOptions optionsOf(const Case &one, const std::string &output) {
+  CompileOptions options = optionsFor(one.model, one.plan, output);
+  options.weights = one.weights;
+  options.kv = one.kv;
+  options.context = one.positions;
+  return options;
+}
+
+/// A case's artifact, compiled when the first of its tests comes.
+struct Compiled {
+  explicit Compiled(const Case &one) {
+    CompileOptions options = optionsOf(one, scratch.file("model.coppice"));
+    std::string error = compileError(options);
+    EXPECT_EQ(error, "");
+    if (!error.empty())
+      return;
     model = std::make_unique<Model>(options.output);
-    tokens = someTokens(*model, 45, 7);
-    Engine engine(*model, 1, 64);
-    Session session(*model, 64);
+    tokens = someTokens(*model, one.positions - 19, 7);
+    Engine engine(*model, 1, one.positions);
+    Session session(*model, one.positions);
     whole = engine.feed(*model, session, tokens, tokens.size());
-  }
-
-  CompileOptions optionsOf(const std::string &name) const {
-    CompileOptions options = optionsFor(GetParam().model, GetParam().plan, scratch.file(name));
-    options.weights = GetParam().weights;
-    options.kv = GetParam().kv;
-    return options;
-  }
-
-  /// The first row whose bits differ, or -1.
-  int firstDifference(const std::vector<float> &other, size_t from = 0) const {
-    size_t width = model->info.vocabulary;
-    for (size_t row = 0; row < other.size() / width; ++row)
-      if (std::memcmp(&whole[(from + row) * width], &other[row * width], width * sizeof(float)))
-        return int(row);
-    return -1;
   }
 
   Scratch scratch;
@@ -48,13 +64,42 @@ protected:
   std::vector<float> whole; // logits of `tokens` in one step of one thread
 };
 
+class Invariance : public testing::TestWithParam<Case> {
+protected:
+  void SetUp() override {
+    static std::map<std::string, std::unique_ptr<Compiled>> made;
+    const Case &one = GetParam();
+    std::unique_ptr<Compiled> &slot = made[one.model + one.weights];
+    if (!slot)
+      slot = std::make_unique<Compiled>(one);
+    compiled = slot.get();
+    model = compiled->model.get();
+    ASSERT_TRUE(model);
+    positions = one.positions;
+  }
+
+  /// The first row whose bits differ, or -1.
+  int firstDifference(const std::vector<float> &other, size_t from = 0) const {
+    size_t width = model->info.vocabulary;
+    for (size_t row = 0; row < other.size() / width; ++row)
+      if (std::memcmp(&compiled->whole[(from + row) * width], &other[row * width],
+                      width * sizeof(float)))
+        return int(row);
+    return -1;
+  }
+
+  const Compiled *compiled = nullptr;
+  const Model *model = nullptr;
+  uint32_t positions = 0;
+};
+
 // One step or many, on 1, 2 and 3 threads, in chunks that divide nothing.
 TEST_P(Invariance, ChunksAndThreads) {
   for (uint32_t threads : {1u, 2u, 3u}) {
-    Engine engine(*model, threads, 64);
-    for (size_t chunk : {size_t(1), size_t(3), size_t(7), size_t(16), size_t(17), size_t(45)}) {
-      Session session(*model, 64);
-      EXPECT_EQ(firstDifference(engine.feed(*model, session, tokens, chunk)), -1)
+    Engine engine(*model, threads, positions);
+    for (size_t chunk : {1, 3, 7, 16, 17, 45, 77}) {
+      Session session(*model, positions);
+      EXPECT_EQ(firstDifference(engine.feed(*model, session, compiled->tokens, chunk)), -1)
           << threads << " threads, chunks of " << chunk;
     }
   }
@@ -62,9 +107,10 @@ TEST_P(Invariance, ChunksAndThreads) {
 
 // Rows of other sessions, at other positions, in the same step change nothing.
 TEST_P(Invariance, Batches) {
-  Engine engine(*model, 2, 64);
-  Session mine(*model, 64), other(*model, 48), third(*model, 64);
-  std::vector<int32_t> noise = someTokens(*model, 45, 99);
+  const std::vector<int32_t> &tokens = compiled->tokens;
+  Engine engine(*model, 2, positions);
+  Session mine(*model, positions), other(*model, positions - 16), third(*model, positions);
+  std::vector<int32_t> noise = someTokens(*model, tokens.size(), 99);
   engine.feed(*model, third, noise, 5);
   size_t width = model->info.vocabulary;
   std::vector<float> logits(tokens.size() * width), step(3 * width);
@@ -82,16 +128,17 @@ TEST_P(Invariance, Batches) {
 
 // After a truncation the session is as it was at that position.
 TEST_P(Invariance, Truncation) {
-  Engine engine(*model, 1, 64);
-  for (uint32_t position : {0u, 1u, 15u, 16u, 31u, 44u}) {
-    Session session(*model, 64);
+  const std::vector<int32_t> &tokens = compiled->tokens;
+  Engine engine(*model, 1, positions);
+  for (uint32_t position : {0u, 1u, 15u, 16u, 31u, 44u, 64u, uint32_t(tokens.size() - 1)}) {
+    if (position >= tokens.size())
+      continue;
+    Session session(*model, positions);
     engine.feed(*model, session, tokens, 11);
     ASSERT_EQ(coppice_session_truncate(session.session, position), COPPICE_OK);
     // Something else first, so that what was forgotten is overwritten with other values.
-    if (position + 3 <= 48) {
-      engine.feed(*model, session, someTokens(*model, 3, 5), 3);
-      ASSERT_EQ(coppice_session_truncate(session.session, position), COPPICE_OK);
-    }
+    engine.feed(*model, session, someTokens(*model, 3, 5), 3);
+    ASSERT_EQ(coppice_session_truncate(session.session, position), COPPICE_OK);
     std::vector<int32_t> rest(tokens.begin() + position, tokens.end());
     EXPECT_EQ(firstDifference(engine.feed(*model, session, rest, 4), position), -1)
         << "from position " << position;
@@ -100,8 +147,9 @@ TEST_P(Invariance, Truncation) {
 
 // Only wanting the last row's logits gives that row the same bits.
 TEST_P(Invariance, WantedRows) {
-  Engine engine(*model, 2, 64);
-  Session session(*model, 64);
+  const std::vector<int32_t> &tokens = compiled->tokens;
+  Engine engine(*model, 2, positions);
+  Session session(*model, positions);
   std::vector<float> last(model->info.vocabulary);
   ASSERT_EQ(coppice_engine_feed(engine.engine, session.session, tokens.data(), tokens.size(),
                                 last.data()),
@@ -111,48 +159,24 @@ TEST_P(Invariance, WantedRows) {
 
 // Reduction order, FMA use and polynomials belong to the op: every target gives the same bits.
 TEST_P(Invariance, Targets) {
-  CompileOptions options = optionsOf("v3.coppice");
+  Scratch scratch;
+  CompileOptions options = optionsOf(GetParam(), scratch.file("v3.coppice"));
   options.target = "x86-64-v3";
   ASSERT_EQ(compileError(options), "");
   Model narrow(options.output);
   if (std::string(narrow.info.target) == model->info.target)
     GTEST_SKIP() << "this host has no target beyond x86-64-v3 to compare with";
-  Engine engine(narrow, 2, 64);
-  Session session(narrow, 64);
-  EXPECT_EQ(firstDifference(engine.feed(narrow, session, tokens, 9)), -1);
+  Engine engine(narrow, 2, positions);
+  Session session(narrow, positions);
+  EXPECT_EQ(firstDifference(engine.feed(narrow, session, compiled->tokens, 9)), -1);
 }
 
-// i8 and i4 mean all matrices, those of heads that share groups too.
-constexpr const char *kInt8 = "i8,*.o_proj.weight=i8", *kInt8Opt = "i8,*.out_proj.weight=i8";
-constexpr const char *kInt4 = "i4,head=i4,embed=i4";
-
-INSTANTIATE_TEST_SUITE_P(
-    Models, Invariance,
-    testing::Values(
-        Case{"opt-pre", "", "stored", "f32"}, Case{"opt-pre", "plan-a", "f16", "f32"},
-        Case{"opt-post", "plan-b", "bf16", "bf16"}, Case{"llama-gqa", "plan-a", "stored", "f32"},
-        Case{"llama-rope3", "", "f16", "i8"}, Case{"opt-icl", "pruned", "stored", "f32"},
-        Case{"llama-gqa", "plan-a", kInt8, "f32"}, Case{"llama-gqa", "", kInt8, "bf16"},
-        Case{"opt-post", "plan-b", kInt8Opt, "i8"}, Case{"opt-pre", "plan-a", kInt4, "f32"},
-        Case{"llama-rope3", "", kInt4, "bf16"}, Case{"llama-gqa", "plan-b", kInt4, "i8"},
-        Case{"opt-icl", "pruned", kInt8Opt, "bf16"}, Case{"opt-icl", "pruned", kInt4, "i8"},
-        Case{"gemma2-caps", "plan-a", "stored", "f32"}, Case{"gemma3-local", "", kInt4, "bf16"},
-        Case{"mistral-window", "plan-b", kInt8, "i8"},
-        // Experts: a row's choice and its experts' sums do not see who else is in the step.
-        Case{"mixtral-ties", "plan-a", "stored", "f32"}, Case{"mixtral-window", "", "i8", "bf16"},
-        Case{"qwen3-moe-renorm", "", "f32", "f32"}, Case{"qwen3-moe-mixed", "plan-b", kInt4, "i8"},
-        Case{"gpt2", "plan-a", kInt4, "f32"}, Case{"falcon-multi-query", "plan-a", "stored", "i8"},
-        Case{"falcon-grouped", "plan-b", "i8", "f32"}, Case{"phi-2", "plan-a", "stored", "f32"},
-        Case{"phi3-longrope", "plan-b", "bf16", "f32"},
-        Case{"qwen3-norms", "plan-a", "i8", "bf16"}),
-    [](const testing::TestParamInfo<Case> &info) {
-      std::string name = std::string(info.param.model) + "_" + info.param.plan + "_" +
-                         llvm::StringRef(info.param.weights).split(',').first.str() + "_kv_" +
-                         info.param.kv;
-      for (char &c : name)
-        if (!isalnum(static_cast<unsigned char>(c)))
-          c = '_';
-      return name;
-    });
+INSTANTIATE_TEST_SUITE_P(Models, Invariance, testing::ValuesIn(allCases()),
+                         [](const testing::TestParamInfo<Case> &info) {
+                           const Case &one = info.param;
+                           llvm::StringRef weights = one.weights;
+                           return asTestName(one.model + "_" + one.plan + "_" +
+                                             weights.split(',').first.str() + "_kv_" + one.kv);
+                         });
 
 } // namespace

@@ -1,8 +1,6 @@
 // A session of 32768 positions, filled to the last: its last row has the same bits however its
 // tokens were cut into steps and on each target, with caches of two formats.
-#include "compiler/synth/Synth.h"
 #include "tests/unit/pipeline/Running.h"
-#include "llvm/Support/raw_ostream.h"
 #include "gtest/gtest.h"
 #include <cmath>
 #include <cstring>
@@ -11,13 +9,6 @@ using namespace coppice;
 using namespace coppice::test;
 
 namespace {
-
-// Two layers, as the last one's attention runs for wanted rows only.
-constexpr const char *kShape = R"({
-  "model_type": "llama", "hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 2,
-  "num_attention_heads": 2, "num_key_value_heads": 1, "head_dim": 8, "vocab_size": 64,
-  "max_position_embeddings": 32768, "rms_norm_eps": 1e-5, "rope_theta": 500000.0,
-  "tie_word_embeddings": true})";
 
 std::vector<float> lastRow(const Model &model, const std::vector<int32_t> &tokens, uint32_t chunk,
                            uint32_t threads) {
@@ -32,21 +23,12 @@ std::vector<float> lastRow(const Model &model, const std::vector<int32_t> &token
 
 TEST(LongContext, LastRowOf32768HasTheSameBits) {
   Scratch scratch;
-  {
-    std::error_code code;
-    llvm::raw_fd_ostream(scratch.file("shape.json"), code) << kShape;
-    ASSERT_FALSE(code);
-  }
-  SynthOptions synth;
-  synth.shape = scratch.file("shape.json");
-  synth.output = scratch.file("model");
-  synth.dtype = DType::F32;
-  ASSERT_TRUE(bool(synthesize(synth)));
+  std::string folder = modelOf32768(scratch);
   for (const char *kv : {"bf16", "i8"}) {
     std::vector<float> first;
     for (const char *target : {"native", "x86-64-v3"}) {
       CompileOptions options;
-      options.modelDir = synth.output;
+      options.modelDir = folder;
       options.output = scratch.file("artifact");
       options.kv = kv;
       options.target = target;

@@ -1,7 +1,9 @@
 // See Running.h.
 #include "tests/unit/pipeline/Running.h"
+#include "compiler/synth/Synth.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/raw_ostream.h"
 #include "gtest/gtest.h"
 #include <cstdlib>
 #include <random>
@@ -29,6 +31,24 @@ CompileOptions optionsFor(const std::string &model, const std::string &plan,
 std::string compileError(const CompileOptions &options) {
   llvm::Expected<CompileResult> result = compile(options);
   return result ? "" : llvm::toString(result.takeError());
+}
+
+std::string modelOf32768(const Scratch &scratch) {
+  SynthOptions options;
+  options.shape = scratch.file("shape.json");
+  options.output = scratch.file("model");
+  options.dtype = DType::F32;
+  {
+    std::error_code code;
+    llvm::raw_fd_ostream(options.shape, code) << R"({
+      "model_type": "llama", "hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 2,
+      "num_attention_heads": 2, "num_key_value_heads": 1, "head_dim": 8, "vocab_size": 64,
+      "max_position_embeddings": 32768, "rms_norm_eps": 1e-5, "rope_theta": 500000.0,
+      "tie_word_embeddings": true})";
+    EXPECT_FALSE(code) << code.message();
+  }
+  EXPECT_TRUE(bool(synthesize(options)));
+  return options.output;
 }
 
 std::string readAll(const std::string &path) {

@@ -27,6 +27,10 @@ CompileOptions optionsFor(const std::string &model, const std::string &plan,
 /// "" or the error's message.
 std::string compileError(const CompileOptions &options);
 
+/// Writes a random Llama of 32768 positions, 128 bytes of float32 cache each; its folder. It has
+/// two layers, as the last one's attention runs for wanted rows only.
+std::string modelOf32768(const Scratch &scratch);
+
 std::string readAll(const std::string &path);
 
 class Model {

@@ -1,12 +1,15 @@
 // Models whose layers attend to a window, over texts in which rings have wrapped: the logits are
-// the float64 evaluator's, and a row's bits do not depend on how it came to be there.
+// the float64 evaluator's, and a row's bits do not depend on how it came to be there. (The
+// evaluator is held to transformers over several windows by tests/unit/theorem/GoldenTest.cpp.)
 #include "compiler/import/Import.h"
+#include "tests/support/TinyModels.h"
 #include "tests/support/evaluator/Evaluator.h"
 #include "tests/unit/pipeline/Running.h"
-#include "llvm/Support/Path.h"
+#include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include <cmath>
 #include <cstring>
+#include <set>
 
 using namespace coppice;
 using namespace coppice::test;
@@ -16,7 +19,7 @@ namespace {
 // Every window of these is below 20, so that a ring has 576 positions: two wraps and more.
 constexpr uint32_t kContext = 1400, kTokens = 1330, kRing = 576, kLargest = 512;
 
-class Window : public testing::TestWithParam<const char *> {
+class Window : public testing::TestWithParam<std::string> {
 protected:
   void compileTo(const std::string &name, const std::string &kv, const std::string &target) {
     CompileOptions options = optionsFor(GetParam(), "", scratch.file(name));
@@ -49,14 +52,19 @@ protected:
 
 class WindowBits : public Window {};
 
-// Every row, also where each position that it sees has taken the place of two others.
+// Every row, also where each position that it sees has taken the place of two others: in chunks, in
+// the largest steps, and one by one.
 TEST_P(Window, EqualsTheEvaluator) {
   compileTo("model", "f32", "native");
   EXPECT_EQ(model->info.ring_positions, kRing);
   EXPECT_EQ(model->info.largest_step, kLargest);
-  Engine engine(*model, 2, 64);
+  Engine engine(*model, 2, kLargest);
   Session session(*model, kContext);
   std::vector<float> got = engine.feed(*model, session, tokens, 50);
+  for (size_t chunk : {size_t(1), size_t(kLargest)}) {
+    Session again(*model, kContext);
+    expectSame(got, engine.feed(*model, again, tokens, chunk), 0, std::to_string(chunk));
+  }
 
   mlir::MLIRContext context(mlir::MLIRContext::Threading::DISABLED);
   std::string directory = std::string(COPPICE_TESTS "/models/") + GetParam();
@@ -141,16 +149,27 @@ TEST_P(Window, GoesBackByALargestStep) {
   expectSame(whole, last, kTokens - 1, "from the beginning");
 }
 
-std::string nameOf(const testing::TestParamInfo<const char *> &info) {
-  std::string name = info.param;
-  std::replace(name.begin(), name.end(), '-', '_');
-  return name;
+// All families that have windows, as docs/models.md lists them, are among the models.
+TEST(WindowModels, AreOfEveryFamilyThatHasThem) {
+  std::set<std::string> types;
+  for (const TinyModel &model : tinyModels())
+    if (model.windowed)
+      types.insert(model.modelType);
+  EXPECT_THAT(types, testing::ElementsAre("gemma2", "gemma3_text", "mistral", "mixtral", "phi3",
+                                          "qwen2", "qwen3", "qwen3_moe", "starcoder2"));
 }
-INSTANTIATE_TEST_SUITE_P(Models, Window,
-                         testing::Values("mistral-window", "gemma2-caps", "gemma3-local",
-                                         "qwen2-window", "phi3-window", "starcoder2-window",
-                                         "mixtral-window"),
-                         nameOf);
+
+std::vector<std::string> windowed() {
+  std::vector<std::string> names;
+  for (const TinyModel &model : tinyModels())
+    if (model.windowed)
+      names.push_back(model.name);
+  return names;
+}
+std::string nameOf(const testing::TestParamInfo<std::string> &info) {
+  return asTestName(info.param);
+}
+INSTANTIATE_TEST_SUITE_P(Models, Window, testing::ValuesIn(windowed()), nameOf);
 // Rings alone, rings beside plain caches with soft caps, and experts.
 INSTANTIATE_TEST_SUITE_P(Models, WindowBits,
                          testing::Values("mistral-window", "gemma2-caps", "mixtral-window"),
