@@ -1,9 +1,10 @@
 """Random plans as compiled artifacts: what the plan leaves must equal the masked original.
 
-Usage: random_plans.py MODELS_DIR [--count N] [--seed S], or COPPICE_SEED=S. Each plan takes any heads, any neurons,
-all of either, or whole blocks of one of the tiny models. It is compiled shrunk and with
---keep-masks, and both artifacts run the same random tokens; the logits may differ by
-1e-5 * max(1, max|logit|). A plan that fails is made smaller while it still fails, then printed.
+Usage: random_plans.py TESTS_DIR [--count N] [--seed S], or COPPICE_SEED=S. Each plan takes any heads,
+any neurons, all of either, any experts or whole blocks of one of the tiny models, each model in its
+turn. It is compiled shrunk and with --keep-masks, and both artifacts run the same random tokens; the
+logits may differ by 1e-5 * max(1, max|logit|). A plan that fails is made smaller while it still
+fails, then printed.
 """
 
 import argparse
@@ -15,18 +16,11 @@ import sys
 import tempfile
 
 from compare_logits import difference
+from run_family import tiny_models
 from run_golden import compile_model, run_logits
 
-MODELS = ("opt-pre", "opt-post", "llama-gqa", "llama-rope3", "llama-linear", "gpt2", "neox-parallel",
-          "neox-sequential", "falcon-multi-query", "falcon-grouped", "falcon-sequential", "phi-1",
-          "phi3-window", "mistral-window", "qwen2-window", "qwen3-norms", "starcoder2-window",
-          "gemma-one-kv", "gemma2-caps", "gemma3-local", "mixtral-ties", "mixtral-window",
-          "qwen3-moe-renorm", "qwen3-moe-mixed")
-
-
-def read_config(folder):
-    with open(os.path.join(folder, "config.json"), encoding="utf-8") as file:
-        return json.load(file)
+# Layers of other widths than its config says, from which plans are drawn.
+LEFT_OUT = {"llama-uneven"}
 
 
 def random_indices(rng, count):
@@ -36,7 +30,7 @@ def random_indices(rng, count):
 
 
 def first_of(config, *names):
-    return next(config[name] for name in names if name in config)
+    return next(config[name] for name in names if config.get(name) is not None)
 
 
 def experts_in(config, layer):
@@ -50,7 +44,9 @@ def experts_in(config, layer):
 
 def random_plan(rng, config):
     heads = first_of(config, "num_attention_heads", "n_head")
-    neurons = first_of(config, "ffn_dim", "n_inner", "ffn_hidden_size", "intermediate_size")
+    # GPT-2 may leave it to the hidden width.
+    config = {"n_inner": 4 * config.get("n_embd", 0), **{k: v for k, v in config.items() if v is not None}}
+    neurons = first_of(config, "ffn_dim", "ffn_hidden_size", "intermediate_size", "n_inner")
     remove = []
     for layer in range(first_of(config, "num_hidden_layers", "n_layer")):
         experts, picked = experts_in(config, layer)
@@ -118,7 +114,7 @@ def shrink(model, plan, tokens):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("models")
+    parser.add_argument("tests")
     parser.add_argument("--count", type=int, default=100)
     parser.add_argument("--seed", type=int, default=int(os.environ.get("COPPICE_SEED", "1")))
     args = parser.parse_args()
@@ -126,9 +122,10 @@ def main():
     print(f"seed {args.seed}, {args.count} plans", flush=True)
     rng = random.Random(args.seed)
     cases = []
+    models = [(folder, config) for folder, config in tiny_models(args.tests)
+              if os.path.basename(folder) not in LEFT_OUT]
     for number in range(args.count):
-        model = os.path.join(args.models, MODELS[number % len(MODELS)])
-        config = read_config(model)
+        model, config = models[number % len(models)]
         tokens = [rng.randrange(config["vocab_size"]) for _ in range(24)]
         cases.append((model, random_plan(rng, config), tokens))
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:

@@ -37,6 +37,40 @@ def run_logits(artifact, tokens, flags=()):
     return read_safetensors(output)[0]
 
 
+def run_golden(model, golden_path, plan=None, greedy=False, second=False, flags=()):
+    """Prints how far apart the logits are; whether all are within their limits."""
+    golden, metadata = read_safetensors(golden_path)
+    if second:
+        golden = {name: golden[name + "_2"] for name in ("tokens", "logits")}
+    tokens = golden["tokens"].tolist()
+    good = True
+
+    def hold(name, ours, other, tight=False):
+        nonlocal good
+        within, text = difference(ours, other, tight)
+        print(f"{name}: {text}{'' if within else ' <- too far'}")
+        good &= within
+
+    with tempfile.TemporaryDirectory() as folder:
+        artifact = compile_model(model, os.path.join(folder, "shrunk.coppice"), plan, flags)
+        ours = run_logits(artifact, tokens)
+        hold("ours and golden", ours, golden)
+        if plan:
+            masked = compile_model(model, os.path.join(folder, "masked.coppice"), plan,
+                                   [*flags, "--keep-masks"])
+            theirs = run_logits(masked, tokens)
+            hold("masked and golden", theirs, golden)
+            hold("ours and masked", ours, theirs, tight=True)
+        if greedy:
+            count = int(metadata["prompt_tokens"])
+            out = call(["coppice-run", artifact, "--tokens", ",".join(map(str, tokens[:count])),
+                        "-n", str(len(tokens) - count)])
+            chosen = [int(word) for word in out.split()]
+            print(f"greedy: {chosen == tokens[count:]}")
+            good &= chosen == tokens[count:]
+    return good
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("model")
@@ -45,38 +79,7 @@ def main():
     parser.add_argument("--greedy", action="store_true")
     parser.add_argument("--second", action="store_true", help="the file's tokens_2 and logits_2")
     args, flags = parser.parse_known_args()
-
-    golden, metadata = read_safetensors(args.golden)
-    if args.second:
-        golden = {name: golden[name + "_2"] for name in ("tokens", "logits")}
-    tokens = golden["tokens"].tolist()
-    bad = False
-
-    def hold(name, ours, other, tight=False):
-        nonlocal bad
-        within, text = difference(ours, other, tight)
-        print(f"{name}: {text}{'' if within else ' <- too far'}")
-        bad |= not within
-
-    with tempfile.TemporaryDirectory() as folder:
-        artifact = compile_model(args.model, os.path.join(folder, "shrunk.coppice"), args.plan,
-                                 flags)
-        ours = run_logits(artifact, tokens)
-        hold("ours and golden", ours, golden)
-        if args.plan:
-            masked = compile_model(args.model, os.path.join(folder, "masked.coppice"), args.plan,
-                                   [*flags, "--keep-masks"])
-            theirs = run_logits(masked, tokens)
-            hold("masked and golden", theirs, golden)
-            hold("ours and masked", ours, theirs, tight=True)
-        if args.greedy:
-            count = int(metadata["prompt_tokens"])
-            out = call(["coppice-run", artifact, "--tokens", ",".join(map(str, tokens[:count])),
-                        "-n", str(len(tokens) - count)])
-            chosen = [int(word) for word in out.split()]
-            print(f"greedy: {chosen == tokens[count:]}")
-            bad |= chosen != tokens[count:]
-    return 1 if bad else 0
+    return 0 if run_golden(args.model, args.golden, args.plan, args.greedy, args.second, flags) else 1
 
 
 if __name__ == "__main__":
