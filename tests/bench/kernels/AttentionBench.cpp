@@ -36,10 +36,7 @@ struct Bench {
       words[g] = g * (heads / kvHeads);
     for (uint32_t h = 0; h < heads; ++h)
       words[kvHeads + 1 + h] = h;
-    frame.weights = map;
-    frame.arena = arena;
-    frame.row_capacity = rows;
-    frame.sets[COPPICE_ROWS_ALL] = {entries.data(), nullptr, rows};
+    frame = frameOf(map, arena, entries);
     coppice_kernel write = kernelOf("kv_write_" + format, target);
     const uint32_t args[] = {COPPICE_ROWS_ALL, 0, heads * dim / 16, 0, kvHeads, dim};
     for (unsigned c = 0; c < copies; ++c)
@@ -58,7 +55,7 @@ struct Bench {
       entries[r] = {caches + copy * bytes, positions, 0, int32_t(first + r), nullptr, 0};
   }
   double runKernel(unsigned copy) {
-    place(copy, positions - rows);
+    place(copy % copies, positions - rows);
     float scale = 0.125f;
     uint32_t scaleWord;
     memcpy(&scaleWord, &scale, 4);
@@ -71,7 +68,7 @@ struct Bench {
   }
   double runRead(unsigned copy) {
     double start = seconds();
-    benchmark::DoNotOptimize(readAll(caches + copy * bytes, bytes));
+    benchmark::DoNotOptimize(readAll(caches + copy % copies * bytes, bytes));
     return seconds() - start;
   }
 };
@@ -79,20 +76,7 @@ struct Bench {
 /// Arguments: heads, KV heads, head dimension, positions, rows (the last of the positions).
 void decode(benchmark::State &state, const std::string &format, const std::string &target) {
   Bench bench(state, format, target);
-  std::vector<double> kernels, reads, ratios;
-  unsigned copy = 0;
-  for (auto _ : state) {
-    double kernel = bench.runKernel(copy++ % bench.copies);
-    double read = bench.runRead(copy++ % bench.copies);
-    copy += 1; // each copy is taken by both in turn
-    kernels.push_back(kernel);
-    reads.push_back(read);
-    ratios.push_back(read / kernel);
-    state.SetIterationTime(kernel);
-  }
-  state.counters["KV_GB/s"] = bench.bytes / median(kernels) / 1e9;
-  state.counters["read_GB/s"] = bench.bytes / median(reads) / 1e9;
-  state.counters["of_read"] = median(ratios);
+  timeBesideReads(state, bench, "KV_GB/s");
 }
 
 void prefill(benchmark::State &state, const std::string &format, const std::string &target) {

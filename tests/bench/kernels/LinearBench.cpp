@@ -53,10 +53,7 @@ struct Bench {
           memcpy(group + args::kGroup, &scale, 4);
         }
     }
-    frame.weights = weights;
-    frame.arena = arena;
-    frame.row_capacity = rows;
-    frame.sets[COPPICE_ROWS_ALL] = {rowEntries.data(), nullptr, rows};
+    frame = frameOf(weights, arena, rowEntries);
   }
   ~Bench() {
     munmap(weights, bytes * copies);
@@ -92,20 +89,7 @@ struct Bench {
 
 void decode(benchmark::State &state, const std::string &format, const std::string &target) {
   Bench bench(format, target, state.range(0), state.range(1), 1);
-  std::vector<double> kernels, reads, ratios;
-  unsigned copy = 0;
-  for (auto _ : state) {
-    double kernel = bench.runKernel(copy++);
-    double read = bench.runRead(copy++);
-    copy += copy % bench.copies == 0; // each copy is taken by both in turn
-    kernels.push_back(kernel);
-    reads.push_back(read);
-    ratios.push_back(read / kernel);
-    state.SetIterationTime(kernel);
-  }
-  state.counters["GB/s"] = bench.bytes / median(kernels) / 1e9;
-  state.counters["read_GB/s"] = bench.bytes / median(reads) / 1e9;
-  state.counters["of_read"] = median(ratios);
+  timeBesideReads(state, bench, "GB/s");
 }
 
 /// Ten chains of an instruction in registers alone, which hide its latency; the values do not

@@ -3,6 +3,7 @@
 #include "compiler/codegen/CodeImage.h"
 #include "coppice/kernel_abi.h"
 #include <algorithm>
+#include <benchmark/benchmark.h>
 #include <cstdint>
 #include <cstring>
 #include <ctime>
@@ -66,6 +67,36 @@ __attribute__((target("avx2"), noinline)) inline float readAll(const uint8_t *fr
 inline double median(std::vector<double> values) {
   std::nth_element(values.begin(), values.begin() + values.size() / 2, values.end());
   return values[values.size() / 2];
+}
+
+/// The frame of a step over all of these rows.
+inline coppice_frame frameOf(uint8_t *weights, uint8_t *arena, std::vector<coppice_row> &rows) {
+  coppice_frame frame = {};
+  frame.weights = weights;
+  frame.arena = arena;
+  frame.row_capacity = rows.size();
+  frame.sets[COPPICE_ROWS_ALL] = {rows.data(), nullptr, rows.size()};
+  return frame;
+}
+
+/// Times, in turn over a bench's copies of its memory, a kernel that reads one and a plain read of
+/// one. Counters: `what` for the kernel's GB/s, read_GB/s, and the median of the pairs' ratios.
+template <typename Bench>
+void timeBesideReads(benchmark::State &state, Bench &bench, const char *what) {
+  std::vector<double> kernels, reads, ratios;
+  unsigned copy = 0;
+  for (auto _ : state) {
+    double kernel = bench.runKernel(copy++);
+    double read = bench.runRead(copy++);
+    copy += copy % bench.copies == 0; // each copy is taken by both in turn
+    kernels.push_back(kernel);
+    reads.push_back(read);
+    ratios.push_back(read / kernel);
+    state.SetIterationTime(kernel);
+  }
+  state.counters[what] = bench.bytes / median(kernels) / 1e9;
+  state.counters["read_GB/s"] = bench.bytes / median(reads) / 1e9;
+  state.counters["of_read"] = median(ratios);
 }
 
 } // namespace coppice::bench

@@ -1,76 +1,33 @@
 // The linear kernels against a scalar double reference, and their bits against each other.
-#include "Harness.h"
+#include "LinearCase.h"
 #include <cmath>
 
 using namespace coppice;
 using namespace coppice::test;
-using A = args::Linear;
 
 namespace {
-enum Buffer { In, Out, Residual };
 
-/// One linear layer with its data; weights are held as the floats that their format stores.
-struct Layer {
-  uint32_t ins, outs, rows;
-  bool withBias, withResidual, toLogits;
+/// Weights are held as the floats that their format stores.
+struct Layer : LinearCase {
   std::string format;
-  std::vector<float> weight, bias, input, residual;
-  Weights segment;
-  uint32_t biasWord = args::kNone, weightWord = 0;
+  std::vector<float> weight;
 
-  Layer(std::string format, uint32_t ins, uint32_t outs, uint32_t rows, Random &random,
+  Layer(const std::string &format, uint32_t ins, uint32_t outs, uint32_t rows, Random &random,
         unsigned variant)
-      : ins(ins), outs(outs), rows(rows), withBias(variant & 1), withResidual(variant & 2),
-        toLogits(variant & 4), format(std::move(format)) {
-    weight = random.values(size_t(ins) * outs);
+      : LinearCase("linear_" + format, ins, outs, rows, ins, random, variant), format(format),
+        weight(random.values(size_t(ins) * outs)) {
     input = random.values(size_t(rows) * ins);
-    residual = random.values(size_t(rows) * outs);
-    if (withBias)
-      biasWord = segment.add(bias = random.values(outs));
-    if (this->format == "f32") {
+    if (format == "f32") {
       weightWord = segment.add(toPanels(weight, outs, ins));
       return;
     }
     std::vector<uint16_t> stored;
     for (float &w : weight) {
-      bool half = this->format == "f16";
+      bool half = format == "f16";
       stored.push_back(half ? toHalf(w) : toBfloat(w));
       w = half ? fromHalf(stored.back()) : fromBfloat(stored.back());
     }
     weightWord = segment.add(toPanels(stored, outs, ins));
-  }
-
-  /// Runs the layer's items in pieces that end at the given bounds; rows [first, first + count).
-  std::vector<float> run(const std::string &target, Flush flush, std::vector<uint64_t> bounds,
-                         uint32_t first, uint32_t count) const {
-    Step step(segment, count, {ins, outs, outs}, flush, size_t(count) * outs);
-    auto slice = [&](const std::vector<float> &all, uint32_t width) {
-      return std::vector<float>(all.begin() + size_t(first) * width,
-                                all.begin() + size_t(first + count) * width);
-    };
-    step.fill(In, slice(input, ins));
-    // The residual is added in place where the output is the arena.
-    Buffer addend = toLogits ? Residual : Out;
-    step.fill(addend, slice(residual, outs));
-    std::vector<uint32_t> words(A::count);
-    words[A::set] = COPPICE_ROWS_ALL;
-    words[A::in] = step.word(In);
-    words[A::out] = toLogits ? args::kNone : step.word(Out);
-    words[A::weight] = weightWord;
-    words[A::bias] = biasWord;
-    words[A::residual] = withResidual ? step.word(addend) : args::kNone;
-    words[A::ins] = ins;
-    words[A::outs] = outs;
-    coppice_kernel kernel = codeFor(target).kernel("linear_" + format);
-    uint64_t from = 0;
-    bounds.push_back(panelCount(outs));
-    for (uint64_t to : bounds) {
-      step.run(kernel, words, from, to);
-      from = to;
-    }
-    if (!toLogits)
-      return step.take(Out);
-    return std::vector<float>(step.frame.logits, step.frame.logits + size_t(count) * outs);
   }
 
   /// Whether the layer rounds its inputs to bfloat16 on a target.
@@ -150,21 +107,8 @@ TEST_P(Linear, RowBitsDoNotDependOnCompany) {
   for (uint32_t rows = 1; rows <= 20; ++rows) {
     uint32_t ins = 1 + random.below(150), outs = 1 + random.below(400);
     Layer layer(GetParam(), ins, outs, rows, random, random.below(8));
-    std::vector<float> whole;
-    auto same = [&](const std::vector<float> &part, uint32_t first, const std::string &how) {
-      for (size_t i = 0; i < part.size(); ++i)
-        ASSERT_EQ(bits(part[i]), bits(whole[size_t(first) * outs + i])) << how << " at " << i;
-    };
     for (const std::string &target : runnableTargets()) {
-      whole = layer.run(layer.rounds(target) ? target : "x86-64-v3", Flush::End, {}, 0, rows);
-      same(layer.run(target, Flush::End, {}, 0, rows), 0, target);
-      for (uint32_t r = 0; r < rows; ++r)
-        same(layer.run(target, Flush::End, {}, r, 1), r, target + ", one row");
-      std::vector<uint64_t> cuts;
-      for (uint64_t item = 0; item < panelCount(outs); item += 1 + random.below(4))
-        cuts.push_back(item);
-      same(layer.run(target, Flush::End, cuts, 0, rows), 0, target + ", cut items");
-      same(layer.run(target, Flush::End, cuts, rows - 1, 1), rows - 1, target + ", cut, one row");
+      layer.expectBitsOf(layer.rounds(target) ? target : "x86-64-v3", target, random);
       if (HasFatalFailure())
         return;
     }
