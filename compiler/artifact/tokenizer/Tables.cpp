@@ -326,10 +326,14 @@ void TableMaker::makeAdded() {
 
 Error TableMaker::checkAffixes() const {
   for (const std::vector<uint32_t> *ids : {&tables.prefixIds, &tables.suffixIds})
-    for (uint32_t id : *ids)
-      if (!textOf.count(id))
+    for (uint32_t id : *ids) {
+      auto token = textOf.find(id);
+      if (token == textOf.end())
         return fieldError(spec.file, "post_processor",
                           "adds id " + llvm::Twine(id) + ", which no token has");
+      if (Error error = checkId("post_processor", token->second.first, id))
+        return error;
+    }
   return Error::success();
 }
 
