@@ -96,6 +96,10 @@ constexpr Refused refused[] = {
                             "BF16 weights are read"},
     {"compression_config", "says that the weights are compressed; only checkpoints of F32, F16 or "
                            "BF16 weights are read"},
+    {"dual_chunk_attention_config",
+     "changes attention for texts of more than chunk_size - local_size tokens, which is not "
+     "supported; for texts of at most as many it changes nothing: remove the field, and compile "
+     "with --context of at most that difference"},
     {"sliding_window", "limits attention to a window, which is not supported"},
     {"num_local_experts", "makes this a mixture of experts, which is not supported for this "
                           "model_type"},

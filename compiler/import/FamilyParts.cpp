@@ -1,6 +1,7 @@
 // See FamilyParts.h.
 #include "compiler/import/FamilyParts.h"
 #include "coppice/limits.h"
+#include "llvm/ADT/STLExtras.h"
 
 using mlir::Value;
 
@@ -54,7 +55,8 @@ HeadWidths readHeads(ConfigReader &config, const Dim &hidden, std::optional<int6
   }
   return {{heads * headDim, "num_attention_heads * head_dim"},
           {kvHeads * headDim, "num_key_value_heads * head_dim"},
-          headDim};
+          headDim,
+          given};
 }
 
 HeadWidths readEqualHeads(ConfigReader &config, const Dim &hidden, llvm::StringRef field) {
@@ -85,8 +87,29 @@ std::vector<int64_t> readUpperWindows(ConfigReader &config, int64_t layers) {
   bool used = config.flag("use_sliding_window", false) && !config.isNull("sliding_window");
   int64_t window = config.integer("sliding_window", 1, INT32_MAX, 4096);
   int64_t first = config.integer("max_window_layers", 0, INT32_MAX, 28);
-  return readLayerTypes(config, layers, used ? window : 0,
-                        [&](int64_t layer) { return layer >= first; });
+  std::vector<int64_t> windows =
+      readLayerTypes(config, layers, window, [&](int64_t layer) { return used && layer >= first; });
+  // The library refuses to run such a model.
+  if (!used && llvm::any_of(windows, [](int64_t width) { return width != 0; }))
+    config.fail("layer_types", "has layers of sliding_attention, and no window is used: "
+                               "use_sliding_window is not true, or sliding_window is null; correct "
+                               "the one that is wrong");
+  return windows;
+}
+
+Rotation rotationFor(ImportedModel &model, const RopeParameters &rope, int64_t headDim) {
+  int64_t positions = model.positions(), trained = rope.originalContext;
+  if (rope.kind == RopeParameters::Kind::LongRope && positions > trained &&
+      rope.longFactors != rope.shortFactors)
+    model.warnings.push_back(
+        ("the context, " + llvm::Twine(positions) +
+         ", is beyond original_max_position_embeddings, " + llvm::Twine(trained) +
+         ": texts of every length turn by long_factor, and transformers takes short_factor for "
+         "those of at most " +
+         llvm::Twine(trained) + " tokens; for these, compile with --context " +
+         llvm::Twine(trained))
+            .str());
+  return rotation(rope, headDim, positions);
 }
 
 Value embedTokens(GraphBuilder &graph, llvm::ArrayRef<llvm::StringRef> prefixes,

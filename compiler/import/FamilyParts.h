@@ -49,6 +49,10 @@ lm::ActivationKind readActivation(ConfigReader &config, llvm::StringRef field,
 // Parts of the graph
 //===----------------------------------------------------------------------===//
 
+/// The rotation for the positions that will be compiled for. A warning is left in `model` where
+/// transformers turns shorter texts otherwise.
+Rotation rotationFor(ImportedModel &model, const RopeParameters &rope, int64_t headDim);
+
 /// The rows of EMBED.weight for the tokens. What else the graph names stands beside it, under the
 /// first of `prefixes` that holds it.
 mlir::Value embedTokens(GraphBuilder &graph, llvm::ArrayRef<llvm::StringRef> prefixes,

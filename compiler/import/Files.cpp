@@ -18,7 +18,8 @@ static std::string whyNot(std::error_code code) {
 
 bool fileExists(const llvm::Twine &path) {
   llvm::sys::fs::file_status status;
-  return llvm::sys::fs::status(path, status) != std::errc::no_such_file_or_directory;
+  return llvm::sys::fs::status(path, status, /*follow=*/false) !=
+         std::errc::no_such_file_or_directory;
 }
 
 std::string joinPath(llvm::StringRef directory, llvm::StringRef name) {

@@ -13,8 +13,8 @@ namespace coppice {
 /// Larger JSON files are refused; a tokenizer of 256,000 tokens has about 35 MB.
 constexpr uint64_t maxJsonFileBytes = uint64_t(256) << 20;
 
-/// True if something is at `path`, whatever it is, or if the system does not let us know (a folder
-/// that may not be entered, links in a circle): who opens it then gets the reason.
+/// True if something is at `path`, whatever it is, a link that leads nowhere too, or if the system
+/// does not let us know (a folder that may not be entered): who opens it then gets the reason.
 bool fileExists(const llvm::Twine &path);
 
 /// DIRECTORY/NAME.

@@ -62,6 +62,14 @@ Value GraphBuilder::linear(Value x, const llvm::Twine &name, const Dim &out, con
   llvm::SmallVector<Dim, 2> shape = {out, in};
   if (form.transposed)
     std::swap(shape[0], shape[1]);
+  bool noRows = out.size == 0 || (form.rows && form.rows->length * form.rows->count == 0);
+  if (noRows || in.size == 0) {
+    note(base + ".weight", shape);
+    if (form.bias && noRows)
+      note(base + ".bias", {out});
+    return form.bias && !noRows ? declare(base + ".bias", {out}, /*transposed=*/false, form.rows)
+                                : Value();
+  }
   Value matrix = declare(base + ".weight", shape, form.transposed, form.rows);
   Value row = form.bias ? declare(base + ".bias", {out}, /*transposed=*/false, form.rows) : Value();
   return linear(x, matrix, row);
@@ -70,6 +78,12 @@ Value GraphBuilder::linear(Value x, const llvm::Twine &name, const Dim &out, con
 Value GraphBuilder::layerNorm(Value x, const llvm::Twine &name, const Dim &width, bool affine,
                               double eps) {
   std::string base = name.str();
+  if (!x) {
+    if (affine)
+      for (const char *part : {".weight", ".bias"})
+        note(prefix + base + part, {width});
+    return x;
+  }
   Value scale = affine ? weight(base + ".weight", {width}) : Value();
   Value bias = affine ? weight(base + ".bias", {width}) : Value();
   return builder.create<lm::LayerNormOp>(builder.getUnknownLoc(), x.getType(), x, scale, bias,
@@ -85,31 +99,45 @@ Value GraphBuilder::normScale(const llvm::Twine &name, const Dim &width, NormSca
   return builder.create<lm::AddOp>(stored.getLoc(), row, stored, one);
 }
 
+Value GraphBuilder::rmsNormOf(Value x, const llvm::Twine &name, const Dim &width, IntegerAttr group,
+                              double eps, NormScale form) {
+  if (!x) {
+    note(prefix + name.str() + ".weight", {width});
+    return x;
+  }
+  Value scale = normScale(name, width, form);
+  // The bias of a linear over nothing is a constant, in the checkpoint's type.
+  Type type = lm::isTokenRows(x.getType())
+                  ? x.getType()
+                  : lm::constantRowType(builder.getContext(), lm::rowWidth(x.getType()));
+  return builder.create<lm::RmsNormOp>(scale.getLoc(), type, x, scale, group,
+                                       builder.getF64FloatAttr(eps));
+}
+
 Value GraphBuilder::rmsNorm(Value x, const llvm::Twine &name, const Dim &width, double eps,
                             NormScale form) {
-  Value scale = normScale(name, width, form);
-  return builder.create<lm::RmsNormOp>(scale.getLoc(), x.getType(), x, scale, IntegerAttr(),
-                                       builder.getF64FloatAttr(eps));
+  return rmsNormOf(x, name, width, IntegerAttr(), eps, form);
 }
 
 Value GraphBuilder::headNorm(Value x, const llvm::Twine &name, int64_t headDim, double eps,
                              NormScale form) {
-  Value scale = normScale(name, {headDim, "head_dim"}, form);
-  return builder.create<lm::RmsNormOp>(scale.getLoc(), x.getType(), x, scale,
-                                       builder.getI32IntegerAttr(headDim),
-                                       builder.getF64FloatAttr(eps));
+  return rmsNormOf(x, name, {headDim, "head_dim"}, builder.getI32IntegerAttr(headDim), eps, form);
 }
 
 Value GraphBuilder::activation(lm::ActivationKind kind, Value x) {
+  if (!x)
+    return x;
+  describe(units, lm::rowWidth(x.getType()), MostDescribed::units, "neurons and heads",
+           "an activation");
   return builder.create<lm::ActivationOp>(x.getLoc(), x.getType(), kind, x);
 }
 
 Value GraphBuilder::add(Value a, Value b) {
-  return builder.create<lm::AddOp>(b.getLoc(), a.getType(), a, b);
+  return b ? builder.create<lm::AddOp>(b.getLoc(), a.getType(), a, b) : a;
 }
 
 Value GraphBuilder::mul(Value a, Value b) {
-  return builder.create<lm::MulOp>(b.getLoc(), a.getType(), a, b);
+  return a && b ? builder.create<lm::MulOp>(b.getLoc(), a.getType(), a, b) : Value();
 }
 
 /// The attribute of a number, and none where it is the usual one.
@@ -127,6 +155,8 @@ Value GraphBuilder::softcap(Value x, double cap) {
 }
 
 Value GraphBuilder::rope(Value x, int64_t headDim, const Rotation &rotation) {
+  if (!x)
+    return x;
   return builder.create<lm::RopeOp>(x.getLoc(), x.getType(), x, positions(), headDim,
                                     rotation.inverseFrequencies,
                                     unless(rotation.magnitude, /*usual=*/1));
@@ -134,8 +164,11 @@ Value GraphBuilder::rope(Value x, int64_t headDim, const Rotation &rotation) {
 
 Value GraphBuilder::attention(Value q, Value k, Value v, int64_t headDim,
                               const AttentionForm &form) {
+  if (!q) // nothing asks, whatever keys and values there are
+    return q;
   int64_t heads = lm::rowWidth(q.getType()) / headDim;
   int64_t kvHeads = lm::rowWidth(k.getType()) / headDim;
+  describe(units, heads, MostDescribed::units, "neurons and heads", "an attention");
   llvm::SmallVector<int32_t> kvMap;
   for (int64_t head = 0; head < heads; ++head)
     kvMap.push_back(head / (heads / kvHeads));

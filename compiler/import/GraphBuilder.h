@@ -15,6 +15,7 @@ namespace coppice {
 struct HeadWidths {
   Dim queries, keys;
   int64_t headDim;
+  bool stated = false; // headDim stands in the config, or its class has one; else it was divided
 };
 
 /// Some outputs of a fused linear: `count` runs of `length`, the first at `start` and each `stride`
@@ -41,7 +42,15 @@ struct AttentionForm {
 
 /// No model has as many experts in a layer: a config that says more is refused before they are
 /// made.
-constexpr int64_t mostExperts = 4096;
+constexpr int64_t mostExperts = 1024;
+
+/// What a config without a checkpoint may come to, several times what any model has; with one, its
+/// files are the limit.
+struct MostDescribed {
+  static constexpr int64_t tensors = 1 << 18;
+  static constexpr int64_t parameters = int64_t(1) << 42;
+  static constexpr int64_t units = 1 << 26; // neurons, but for those of experts, and heads
+};
 
 /// A layer of experts, each a gated FFN without biases.
 struct ExpertsForm {
@@ -54,6 +63,9 @@ struct ExpertsForm {
 
 /// As with ConfigReader, the first error is kept and finish() reports it: a weight that is missing
 /// or of another shape still yields a value of the wanted shape. Families stop early at !ok().
+/// Other tools leave layers without heads or neurons: their linears have no rows or no columns.
+/// What would have no columns is a null value here, which the functions take and pass on: a linear
+/// over it is its bias, or null again, and what is added to a null value stays as it is.
 class GraphBuilder {
 public:
   /// Begins `func.func @model`. `modelType` and `configPath` are for messages. Without a checkpoint
@@ -86,7 +98,8 @@ public:
   /// The same of the columns of NAME, which has `out` outputs.
   Dim inputs(const llvm::Twine &name, const Dim &out, const Dim &config);
   /// The widths of a layer whose queries and keys the linears QUERY and KEY give: whole heads, and
-  /// query heads that share the KV heads evenly.
+  /// query heads that share the KV heads evenly, or none. More than the config says are heads only
+  /// if it states how wide they are.
   HeadWidths heads(const llvm::Twine &query, const llvm::Twine &key, const Dim &in,
                    const HeadWidths &config);
   /// The same for what `outputs` and `inputs` have found.
@@ -139,18 +152,25 @@ public:
 
 private:
   void fail(const llvm::Twine &what);
+  /// Adds to a sum of what is described, up to its limit; `what` and `at` are for the message.
+  void describe(int64_t &sum, int64_t more, int64_t most, llvm::StringRef what, llvm::StringRef at);
   mlir::Value normScale(const llvm::Twine &name, const Dim &width, NormScale scale);
+  mlir::Value rmsNormOf(mlir::Value x, const llvm::Twine &name, const Dim &width,
+                        mlir::IntegerAttr group, double eps, NormScale scale);
   mlir::FloatAttr unless(double value, double usual);
   void refuseUnused();
   /// Why a tensor that the graph did not use may not be passed over; "" if it may.
   std::string whyNotIgnored(llvm::StringRef name) const;
   /// The element type to declare; reports what is wrong with the tensor.
   mlir::Type checkTensor(llvm::StringRef name, llvm::ArrayRef<Dim> shape);
+  /// The same of a tensor that the graph has no use for.
+  void note(llvm::StringRef name, llvm::ArrayRef<Dim> shape);
   /// What is kept of the tensor NAME, declared if it is not yet. A matrix that is transposed has
   /// the shape [in, out].
   mlir::Value declare(llvm::StringRef name, llvm::ArrayRef<Dim> shape, bool transposed,
                       std::optional<Runs> rows);
   Dim extent(llvm::StringRef name, unsigned axis, llvm::ArrayRef<Dim> shape);
+  HeadWidths refuseMore(const HeadWidths &found, const HeadWidths &config);
 
   const Checkpoint *checkpoint; // null without one
   DType described;              // of tensors without one
@@ -162,7 +182,8 @@ private:
   mlir::OpBuilder builder;      // inside the function
   mlir::OpBuilder declarations; // before it
   mlir::func::FuncOp function;
-  llvm::StringSet<> used;
+  llvm::StringSet<> used, declared;
+  int64_t parameters = 0, units = 0; // as MostDescribed has them; not counted with a checkpoint
 };
 
 } // namespace coppice

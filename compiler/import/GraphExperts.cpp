@@ -22,12 +22,19 @@ Value GraphBuilder::experts(Value x, const llvm::Twine &name, const Dim &hidden,
     return x;
   }
   Dim width = outputs(first + form.gate, form.width, hidden);
+  if (width.size == 0) {
+    fail(configPath + ": the experts of \"" + prefix + base + "\" have no neurons (" + width.field +
+         "), and a router cannot choose among such; take a checkpoint whose experts have some");
+    return x;
+  }
   Value scores = linear(x, router, count, hidden, /*bias=*/false);
   auto moe = builder.create<lm::MoeOp>(scores.getLoc(), x.getType(), x, scores,
                                        builder.getI32IntegerAttr(int32_t(form.picks.size)),
                                        form.normalize ? builder.getUnitAttr() : UnitAttr(),
                                        lm::IndexListAttr(), unsigned(count.size));
   OpBuilder::InsertionGuard guard(builder);
+  // An expert's neurons are not listed one by one, as those of a layer without experts are.
+  int64_t unitsBefore = units;
   for (int64_t e = 0; e < count.size; ++e) {
     std::string expert = base + ".experts." + std::to_string(e) + ".";
     Block *body =
@@ -38,6 +45,7 @@ Value GraphBuilder::experts(Value x, const llvm::Twine &name, const Dim &hidden,
     Value product = mul(activation(form.activation, gate), up);
     Value down = linear(product, expert + form.down, hidden, width, /*bias=*/false);
     builder.create<lm::YieldOp>(down.getLoc(), down);
+    units = unitsBefore;
     if (!ok())
       break;
   }

@@ -91,6 +91,11 @@ Type GraphBuilder::checkTensor(llvm::StringRef name, llvm::ArrayRef<Dim> shape) 
   return elementType(context, tensor->dtype);
 }
 
+void GraphBuilder::note(llvm::StringRef name, llvm::ArrayRef<Dim> shape) {
+  checkTensor(name, shape);
+  used.insert(name);
+}
+
 /// The list of rows, or none where it would be too long for any model.
 static lm::IndexListAttr listRows(MLIRContext *context, const Runs &rows) {
   constexpr int64_t most = 1 << 24;
@@ -103,6 +108,19 @@ static lm::IndexListAttr listRows(MLIRContext *context, const Runs &rows) {
   return lm::IndexListAttr::get(context, numbers);
 }
 
+void GraphBuilder::describe(int64_t &sum, int64_t more, int64_t most, llvm::StringRef what,
+                            llvm::StringRef at) {
+  if (checkpoint)
+    return;
+  if (more <= most - sum) {
+    sum += more;
+    return;
+  }
+  fail(configPath + ": describes a model of more than " + llvm::Twine(most) + " " + what + ": " +
+       llvm::Twine(sum) + " before " + at + ", and " + llvm::Twine(more) +
+       " there; no model is as large: correct the number of layers or experts, or their widths");
+}
+
 Value GraphBuilder::declare(llvm::StringRef name, llvm::ArrayRef<Dim> shape, bool transposed,
                             std::optional<Runs> rows) {
   llvm::SmallVector<int64_t> sizes;
@@ -110,14 +128,16 @@ Value GraphBuilder::declare(llvm::StringRef name, llvm::ArrayRef<Dim> shape, boo
     sizes.push_back(dim.size);
   Location loc = NameLoc::get(builder.getStringAttr(name));
   Type element = checkTensor(name, shape);
-  // With a checkpoint there are no more than its files hold.
-  constexpr unsigned most = 1 << 20;
-  if (!checkpoint && used.size() >= most)
-    fail(configPath + ": describes a model of more than " + llvm::Twine(most) +
-         " tensors; no model is as large");
-  if (used.insert(name).second)
+  used.insert(name);
+  if (declared.insert(name).second) {
+    int64_t elements = 1, tensors = int64_t(declared.size()) - 1;
+    for (int64_t size : sizes)
+      elements = llvm::MulOverflow(elements, size, elements) ? INT64_MAX : elements;
+    describe(tensors, 1, MostDescribed::tensors, "tensors", name);
+    describe(parameters, elements, MostDescribed::parameters, "parameters", name);
     declarations.create<lm::TensorOp>(loc, name, builder.getStringAttr("private"),
                                       RankedTensorType::get(sizes, element));
+  }
   if (transposed)
     std::swap(sizes[0], sizes[1]);
   lm::IndexListAttr kept;
@@ -170,7 +190,7 @@ Dim GraphBuilder::extent(llvm::StringRef name, unsigned axis, llvm::ArrayRef<Dim
       checkTensor(name, shape); // says that it is missing
     return shape[axis];
   }
-  bool agrees = tensor->shape.size() == shape.size() && tensor->shape[axis] > 0;
+  bool agrees = tensor->shape.size() == shape.size();
   for (unsigned other = 0; agrees && other < shape.size(); ++other)
     agrees = other == axis || tensor->shape[other] == shape[other].size;
   // A row list holds numbers of 32 bits.
@@ -196,40 +216,56 @@ Dim GraphBuilder::inputs(const llvm::Twine &name, const Dim &out, const Dim &con
 
 HeadWidths GraphBuilder::wholeHeads(const Dim &queries, const Dim &keys, const HeadWidths &config) {
   for (const Dim &width : {queries, keys})
-    if (width.size < config.headDim || width.size % config.headDim != 0) {
+    if (width.size % config.headDim != 0) {
       fail(configPath + ": " + llvm::Twine(width.size) + " (" + width.field +
            ") is no whole number of heads of " + llvm::Twine(config.headDim) +
            "; correct the fields that make heads so wide, or the tensors");
       return config;
     }
   int64_t heads = queries.size / config.headDim, kvHeads = keys.size / config.headDim;
-  if (heads % kvHeads != 0) {
+  if (heads != 0 && (kvHeads == 0 || heads % kvHeads != 0)) {
     fail(configPath + ": " + llvm::Twine(heads) + " query heads (" + queries.field +
          ") do not share " + llvm::Twine(kvHeads) + " KV heads (" + keys.field +
          ") evenly, at heads of " + llvm::Twine(config.headDim));
     return config;
   }
-  return {queries, keys, config.headDim};
+  return refuseMore({queries, keys, config.headDim}, config);
+}
+
+/// Twice the columns may be twice the heads or heads of twice the width.
+HeadWidths GraphBuilder::refuseMore(const HeadWidths &found, const HeadWidths &config) {
+  for (auto [width, said] : {std::pair(found.queries, config.queries), {found.keys, config.keys}})
+    if (!config.stated && width.size > said.size) {
+      fail(configPath + ": " + llvm::Twine(width.size) + " (" + width.field + ") is more than " +
+           llvm::Twine(said.size) + " (" + said.field +
+           "), and both more heads and wider ones could be meant; correct the fields that say how "
+           "many heads there are and how wide they are");
+      return config;
+    }
+  return found;
 }
 
 HeadWidths GraphBuilder::fusedHeads(const Dim &fused, int64_t group, const HeadWidths &config) {
-  int64_t unit = (std::max<int64_t>(group, 1) + 2) * config.headDim;
-  if (group < 1 || fused.size % unit != 0) {
+  if (fused.size == 0)
+    return {fused, fused, config.headDim};
+  int64_t unit = (std::max<int64_t>(group, 0) + 2) * config.headDim;
+  if (group < 0 || fused.size % unit != 0) {
     fail(configPath + ": " + llvm::Twine(fused.size) + " (" + fused.field +
          ") is no whole number of query, key and value heads of " + llvm::Twine(config.headDim) +
          " in groups of " + llvm::Twine(std::max<int64_t>(group, 1)) + ", 1 and 1");
     return config;
   }
   int64_t keys = fused.size / unit * config.headDim;
-  return {{keys * group, "queries in the " + fused.field, fused.ofTensor},
-          {keys, "keys in the " + fused.field, fused.ofTensor},
-          config.headDim};
+  return refuseMore({{keys * group, "queries in the " + fused.field, fused.ofTensor},
+                     {keys, "keys in the " + fused.field, fused.ofTensor},
+                     config.headDim},
+                    config);
 }
 
 HeadWidths GraphBuilder::fusedHeads(const Dim &fused, const Dim &queries,
                                     const HeadWidths &config) {
   int64_t rest = fused.size - queries.size;
-  if (rest <= 0 || rest % (2 * config.headDim) != 0) {
+  if (rest < 0 || rest % (2 * config.headDim) != 0) {
     fail(configPath + ": of " + llvm::Twine(fused.size) + " (" + fused.field + ") the " +
          llvm::Twine(queries.size) + " queries (" + queries.field +
          ") leave no whole number of key and value heads of " + llvm::Twine(config.headDim));
@@ -242,7 +278,7 @@ Dim GraphBuilder::half(const Dim &fused) {
   if (fused.size % 2 != 0)
     fail(configPath + ": " + llvm::Twine(fused.size) + " (" + fused.field +
          ") are not two equal parts");
-  return {std::max<int64_t>(fused.size / 2, 1), "half the " + fused.field, fused.ofTensor};
+  return {fused.size / 2, "half the " + fused.field, fused.ofTensor};
 }
 
 HeadWidths GraphBuilder::heads(const llvm::Twine &query, const llvm::Twine &key, const Dim &in,

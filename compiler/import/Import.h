@@ -28,6 +28,8 @@ struct ImportedModel {
   /// Ids that end a text, those of config.json first, then those of generation_config.json.
   std::vector<int32_t> stopTokens;
   std::optional<int32_t> bos;
+  /// What a user should know of this model and this context, without the config's name.
+  std::vector<std::string> warnings;
 
   /// The positions that will be compiled for. Some families compute otherwise beyond a length.
   int64_t positions() const { return wantedContext.value_or(context); }

@@ -16,6 +16,7 @@ LlamaLike readLlamaLike(ConfigReader &config, const LlamaDefaults &defaults) {
   RopeDefaults rope;
   rope.theta = defaults.theta;
   rope.headDim = form.heads.headDim;
+  rope.layers = defaults.ropeLayers;
   rope.partial = defaults.partialRotary;
   rope.originalContext = defaults.originalContext;
   form.rope = readRope(config, form.context, rope);
@@ -37,9 +38,8 @@ llvm::Error buildLlamaLike(const LlamaLike &form, GraphBuilder &graph, ImportedM
   const Dim &hidden = form.hidden;
   int64_t headDim = form.heads.headDim;
   model.context = form.context;
-  int64_t positions = model.positions();
-  Rotation turn = rotation(form.rope, headDim, positions);
-  Rotation localTurn = form.localRope ? rotation(*form.localRope, headDim, positions) : turn;
+  Rotation turn = rotationFor(model, form.rope, headDim);
+  Rotation localTurn = form.localRope ? rotationFor(model, *form.localRope, headDim) : turn;
   NormScale scale = form.norm == NormKind::RmsOnePlus ? NormScale::OnePlus : NormScale::Stored;
   auto norm = [&](Value x, const std::string &name) {
     return form.norm == NormKind::Layer
@@ -76,9 +76,8 @@ llvm::Error buildLlamaLike(const LlamaLike &form, GraphBuilder &graph, ImportedM
     x = graph.block(lm::BlockKind::Ffn, layer, x, [&](Value residual) {
       Value in = norm(residual, name + (form.normsAfter ? "pre_feedforward_layernorm"
                                                         : "post_attention_layernorm"));
-      Value out = ffn ? ffn(in, name) : Value();
-      if (!out)
-        out = gatedFfn(form, graph, in, name);
+      std::optional<Value> own = ffn ? ffn(in, name) : std::nullopt;
+      Value out = own ? *own : gatedFfn(form, graph, in, name);
       return graph.add(residual, normAfter(out, name + "post_feedforward_layernorm"));
     });
   }

@@ -18,6 +18,7 @@ struct LlamaDefaults {
   double theta = 10000;
   bool tied = false;
   // As RopeDefaults has them.
+  RopeDefaults::Layers ropeLayers = RopeDefaults::Layers::All;
   std::optional<double> partialRotary = std::nullopt;
   std::optional<int64_t> originalContext = std::nullopt;
 };
@@ -48,8 +49,8 @@ LlamaLike readLlamaLike(ConfigReader &config, const LlamaDefaults &defaults);
 
 /// From embedding to logits, once config.finish() has found no error. `ffn` computes what the FFN
 /// block adds to the residual, from its norm's result and the layer's name ("layers.3."); without
-/// it, and where it gives none, that is Llama's.
-using FfnBody = std::function<mlir::Value(mlir::Value in, const std::string &layer)>;
+/// it, and for layers that it leaves, that is Llama's.
+using FfnBody = std::function<std::optional<mlir::Value>(mlir::Value in, const std::string &layer)>;
 llvm::Error buildLlamaLike(const LlamaLike &form, GraphBuilder &graph, ImportedModel &model,
                            const FfnBody &ffn = {});
 

@@ -50,10 +50,17 @@ void readYarn(ConfigReader &scaling, RopeParameters &rope, int64_t context) {
 void readLongRope(ConfigReader &config, ConfigReader &scaling, RopeParameters &rope,
                   int64_t context, const RopeDefaults &defaults) {
   constexpr llvm::StringLiteral field = "original_max_position_embeddings";
-  int64_t inside = scaling.integer(field, 1, INT32_MAX, defaults.originalContext.value_or(context));
-  rope.originalContext = config.integer(field, 1, INT32_MAX, inside);
-  if (scaling.has(field) && rope.originalContext != inside)
-    scaling.fail(field, "disagrees with the field of that name outside of it");
+  rope.originalContext =
+      config.integer(field, 1, INT32_MAX, defaults.originalContext.value_or(context));
+  int64_t inside = scaling.integer(field, 1, INT32_MAX, rope.originalContext);
+  if (scaling.has(field) && !config.has(field) && !defaults.originalContext)
+    scaling.fail(field, "some versions of transformers read, and others take "
+                        "max_position_embeddings in its place; write it outside of this object, "
+                        "as the files of Phi-3 do, for those that read it, or remove it");
+  if (inside != rope.originalContext)
+    scaling.fail(field, "disagrees with the field of that name outside of it, " +
+                            llvm::Twine(rope.originalContext) +
+                            (config.has(field) ? "" : " where it is not given"));
   rope.shortFactors = scaling.numbers("short_factor", 1e-6, 1e6);
   rope.longFactors = scaling.numbers("long_factor", 1e-6, 1e6);
   double stretch = double(context) / double(rope.originalContext);
@@ -83,6 +90,14 @@ void readScaling(ConfigReader &config, ConfigReader &scaling, RopeParameters &ro
   if (hasNewKey && scaling.has("type") && older != scaling.text("rope_type", "default"))
     scaling.fail("type", "disagrees with rope_type beside it");
 
+  if (rope.kind == Kind::Default) // which scales nothing, whatever stands beside it
+    scaling.ignore({"factor", "original_max_position_embeddings", "attention_factor", "attn_factor",
+                    "low_freq_factor", "high_freq_factor", "beta_fast", "beta_slow", "mscale",
+                    "mscale_all_dim", "short_factor", "long_factor"});
+  // Other tools read it; the library takes no notice.
+  if (scaling.has("attn_factor") && scaling.number("attn_factor", 1e-6, 1e6) != 1)
+    scaling.fail("attn_factor", "transformers does not read; write what is meant as "
+                                "attention_factor, or remove it");
   if (rope.kind != Kind::Default && rope.kind != Kind::LongRope)
     rope.factor = scaling.number("factor", 1e-6, 1e6);
   if (rope.kind == Kind::Linear) // written by some tools, read by none for this kind
@@ -106,13 +121,22 @@ double readEither(ConfigReader &config, llvm::StringRef name, llvm::StringRef ol
   return value;
 }
 
-/// What the parameters ask of the heads.
-void checkHeads(ConfigReader &config, const RopeParameters &rope, const RopeDefaults &defaults) {
+/// What the parameters ask of the heads. `partial` has the field that says how much of one turns,
+/// or is null where none does.
+void checkHeads(ConfigReader &config, ConfigReader *partial, const RopeParameters &rope,
+                const RopeDefaults &defaults) {
   int64_t dim = int64_t(double(defaults.headDim) * rope.partial);
   if (dim < 2 || dim % 2 != 0) {
-    config.fail(config.has("head_dim") ? "head_dim" : "num_attention_heads",
-                "makes heads " + llvm::Twine(defaults.headDim) + " wide, of which " +
-                    llvm::Twine(dim) + " turn, and rotary embedding needs an even width");
+    std::string wanted = ", and rotary embedding needs an even number of at least 2";
+    if (partial && rope.partial != 1)
+      partial->fail(partial->has("partial_rotary_factor") ? "partial_rotary_factor"
+                                                          : defaults.partialField,
+                    "turns " + llvm::Twine(dim) + " of the " + llvm::Twine(defaults.headDim) +
+                        " columns of a head" + wanted);
+    else
+      config.fail(config.has("head_dim") ? "head_dim" : "num_attention_heads",
+                  "makes heads " + llvm::Twine(defaults.headDim) + " wide, of which " +
+                      llvm::Twine(dim) + " turn" + wanted);
     return;
   }
   for (const std::vector<double> &factors : {rope.shortFactors, rope.longFactors})
@@ -160,12 +184,29 @@ std::vector<float> yarnFrequencies(const RopeParameters &rope, llvm::ArrayRef<fl
 
 } // namespace
 
+/// rope_parameters, or what it holds of the layers that are meant.
+static std::unique_ptr<ConfigReader> newerParameters(ConfigReader &config,
+                                                     RopeDefaults::Layers layers) {
+  std::unique_ptr<ConfigReader> all = config.object("rope_parameters");
+  if (!all || layers == RopeDefaults::Layers::All)
+    return all;
+  bool sliding = layers == RopeDefaults::Layers::Sliding;
+  llvm::StringRef wanted = sliding ? "sliding_attention" : "full_attention";
+  std::unique_ptr<ConfigReader> own = all->object(wanted);
+  if (!own)
+    all->failMissing(wanted, "; each of the two types of layers has its parameters");
+  all->ignore({"full_attention", "sliding_attention"});
+  all->refuseUnread();
+  return own;
+}
+
 RopeParameters readRope(ConfigReader &config, int64_t context, const RopeDefaults &defaults) {
   RopeParameters rope;
-  std::unique_ptr<ConfigReader> older = config.object("rope_scaling");
-  std::unique_ptr<ConfigReader> newer = config.object("rope_parameters");
-  rope.theta =
-      readEither(config, "rope_theta", defaults.thetaField, lowest, highest, defaults.theta);
+  bool sliding = defaults.layers == RopeDefaults::Layers::Sliding;
+  std::unique_ptr<ConfigReader> older = sliding ? nullptr : config.object("rope_scaling");
+  std::unique_ptr<ConfigReader> newer = newerParameters(config, defaults.layers);
+  llvm::StringRef thetaName = sliding ? "rope_local_base_freq" : "rope_theta";
+  rope.theta = readEither(config, thetaName, defaults.thetaField, lowest, highest, defaults.theta);
   if (defaults.partial)
     rope.partial =
         readEither(config, "partial_rotary_factor", defaults.partialField, 0, 1, *defaults.partial);
@@ -174,29 +215,34 @@ RopeParameters readRope(ConfigReader &config, int64_t context, const RopeDefault
   if (older && newer)
     config.fail("rope_scaling", "stands beside rope_parameters; only one of them may be there");
   // Either of two fields, inside and outside.
-  auto inside = [&](ConfigReader &scaling, llvm::StringRef name, llvm::StringRef olderName,
-                    double low, double high, double &value) {
+  auto inside = [&](ConfigReader &scaling, llvm::StringRef name, llvm::StringRef outside,
+                    llvm::StringRef olderName, double low, double high, double &value) {
     if (!scaling.has(name))
       return;
     double read = scaling.number(name, low, high);
-    if ((config.has(name) || config.has(olderName)) && read != value)
-      scaling.fail(name, "disagrees with " + name + " outside of it");
+    if ((config.has(outside) || config.has(olderName)) && read != value)
+      scaling.fail(name, "disagrees with " + outside + " outside of it");
     value = read;
   };
+  llvm::StringRef partialName = "partial_rotary_factor";
+  bool partialOutside = config.has(partialName) || config.has(defaults.partialField);
+  ConfigReader *partial = partialOutside ? &config : nullptr;
   for (ConfigReader *scaling : {older.get(), newer.get()}) {
     if (!scaling)
       continue;
     readScaling(config, *scaling, rope, context, defaults);
-    inside(*scaling, "rope_theta", defaults.thetaField, lowest, highest, rope.theta);
-    inside(*scaling, "partial_rotary_factor", defaults.partialField, 0, 1, rope.partial);
+    inside(*scaling, "rope_theta", thetaName, defaults.thetaField, lowest, highest, rope.theta);
+    inside(*scaling, partialName, partialName, defaults.partialField, 0, 1, rope.partial);
     if (!defaults.partial && rope.partial != 1)
-      scaling->fail("partial_rotary_factor", "is not supported; only 1 is");
+      scaling->fail(partialName, "is not supported; only 1 is");
+    if (scaling->has(partialName))
+      partial = scaling;
     scaling->refuseUnread();
   }
   if (rope.kind == Kind::Yarn && rope.theta <= 1)
     config.fail("rope_theta", "is not above 1, as yarn needs it");
   if (defaults.headDim)
-    checkHeads(config, rope, defaults);
+    checkHeads(config, partial, rope, defaults);
   else if (rope.kind == Kind::LongRope)
     config.fail("rope_scaling", "is of a kind that is not supported for this model_type");
   return rope;

@@ -33,6 +33,10 @@ struct RopeDefaults {
   std::optional<int64_t> originalContext = std::nullopt;
   /// Older names of rope_theta and partial_rotary_factor, which may stand beside them.
   llvm::StringRef thetaField = "", partialField = "";
+  /// Where layers of two types turn otherwise: which of them is meant. rope_parameters then holds
+  /// an object for each; in older configs rope_theta and rope_scaling are those of full attention,
+  /// and rope_local_base_freq alone is that of the others.
+  enum class Layers { All, Full, Sliding } layers = Layers::All;
 };
 
 /// Reads rope_theta with rope_scaling, or rope_parameters that hold both. `context` is

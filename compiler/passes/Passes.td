@@ -19,9 +19,9 @@ def VerifyImported : Pass<"lm-verify-imported", "::mlir::ModuleOp"> {
     One function from tokens and positions to one row per token; `lm.model_type` and `lm.context`
     on the module; blocks in the order attention 0, ffn 0, attention 1, ...; in each the parts that
     a plan names: one `lm.attention` between its four linears, one activation (or gated product)
-    between its linears, or experts; a block computes from its own residual, an ffn block also from
-    its attention block's, where the two run side by side; nothing masked, selected or skipped; the
-    matrix of every linear an `lm.weight`. Changes nothing. Structure only: no weight is looked at. Opens the phase mask;
+    between its linears, or experts, or nothing at all (a layer without heads or neurons); a block
+    computes from its own residual, an ffn block also from its attention block's, where the two run
+    side by side; nothing masked, selected or skipped; the matrix of every linear an `lm.weight`. Changes nothing. Structure only: no weight is looked at. Opens the phase mask;
     with `masked` it opens the phase shrink, and masks, dead experts and skipped blocks may stand.
   }];
   let options = [Option<"masked", "masked", "bool", "false",

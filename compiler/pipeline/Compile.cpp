@@ -73,6 +73,8 @@ public:
       context.disableMultithreading();
   }
 
+  std::vector<std::string> warnings;
+
   llvm::Expected<CompileResult> run() {
     if (llvm::Error error = readInputs())
       return std::move(error);
@@ -171,6 +173,8 @@ private:
     program.stopTokens.assign(model->stopTokens.begin(), model->stopTokens.end());
     program.context = options.context.value_or(model->context);
     vocabulary = model->vocab;
+    for (const std::string &warning : model->warnings)
+      warnings.push_back(joinPath(options.modelDir, "config.json") + ": " + warning);
     if (program.context > COPPICE_MAX_ID) {
       std::string says =
           options.context ? "--context"
@@ -315,7 +319,11 @@ private:
 } // namespace
 
 llvm::Expected<CompileResult> compile(const CompileOptions &options) {
-  return Compilation(options).run();
+  Compilation compilation(options);
+  llvm::Expected<CompileResult> result = compilation.run();
+  if (result)
+    result->warnings = std::move(compilation.warnings);
+  return result;
 }
 
 } // namespace coppice

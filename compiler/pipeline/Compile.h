@@ -42,6 +42,7 @@ struct CompileResult {
   uint64_t artifactBytes = 0, checkpointBytes = 0;
   uint64_t parametersBefore = 0, parametersAfter = 0;
   uint64_t activeParameters = 0;         // of those after: what one token uses
+  std::vector<std::string> warnings;     // what a user should know of the model that was compiled
   std::string target;                    // or several, with ", " between them, the lowest first
   std::vector<Observation> observations; // if asked for
 };

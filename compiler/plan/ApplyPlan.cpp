@@ -133,6 +133,8 @@ Error PlanChecker::maskHeads(const LayerCut &cut, lm::BlockOp block) {
     return Error::success();
   if (!block)
     return fault(cut, ".heads", "has no attention block in the graph; apply plans before passes");
+  if (isEmpty(block))
+    return fault(cut, ".heads", "has no heads in this checkpoint; leave the key out");
   Expected<AttentionParts> parts = findAttentionParts(block);
   if (!parts)
     return fault(cut, ".heads", describe(block) + " " + llvm::toString(parts.takeError()));
@@ -157,6 +159,8 @@ Error PlanChecker::maskNeurons(const LayerCut &cut, lm::BlockOp block) {
     return fault(cut, ".neurons",
                  "has " + Twine(moe.getExperts().size()) +
                      " experts, whose neurons a plan of version 1 cannot name; list \"experts\"");
+  if (isEmpty(block))
+    return fault(cut, ".neurons", "has no neurons in this checkpoint; leave the key out");
   Expected<FfnParts> parts = findFfnParts(block);
   if (!parts)
     return fault(cut, ".neurons", describe(block) + " " + llvm::toString(parts.takeError()));

@@ -1,5 +1,6 @@
 // Finds the parts of a residual block. See BlockParts.h.
 #include "compiler/plan/BlockParts.h"
+#include "llvm/ADT/SmallPtrSet.h"
 
 using namespace mlir;
 using namespace coppice;
@@ -109,6 +110,20 @@ Expected<FfnParts> coppice::findFfnParts(lm::BlockOp block) {
     return down.takeError();
   parts.down = *down;
   return parts;
+}
+
+bool coppice::isEmpty(lm::BlockOp block) {
+  llvm::SmallPtrSet<Operation *, 8> live;
+  for (Operation &op : llvm::reverse(block.getBody().front())) {
+    if (!isa<lm::YieldOp>(op) &&
+        llvm::none_of(op.getUsers(), [&](Operation *user) { return live.contains(user); }))
+      continue;
+    live.insert(&op);
+    if (isa<lm::LinearOp, lm::AttentionOp, lm::ActivationOp, lm::MoeOp>(op) &&
+        lm::isTokenRows(op.getResult(0).getType()))
+      return false;
+  }
+  return true;
 }
 
 lm::MoeOp coppice::findExperts(lm::BlockOp block) {

@@ -27,6 +27,10 @@ struct FfnParts {
 llvm::Expected<AttentionParts> findAttentionParts(lm::BlockOp block);
 llvm::Expected<FfnParts> findFfnParts(lm::BlockOp block);
 
+/// True if the block's result depends on no linear, attention or activation: other tools leave
+/// layers without heads or neurons, whose block adds a constant, or nothing.
+bool isEmpty(lm::BlockOp block);
+
 /// The lm.moe of a block of experts, or null.
 lm::MoeOp findExperts(lm::BlockOp block);
 

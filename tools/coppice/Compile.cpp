@@ -291,6 +291,9 @@ int compileMain(llvm::ArrayRef<const char *> arguments) {
     llvm::errs() << "error: " << tools::visible(llvm::toString(result.takeError())) << '\n';
     return 1;
   }
+  if (!quiet)
+    for (const std::string &warning : result->warnings)
+      llvm::errs() << "warning: " << tools::visible(warning) << '\n';
   if (!quiet && options.emit == Emit::Artifact)
     llvm::errs() << (options.dryRun ? "nothing written; the artifact would have"
                                     : options.output + ":")

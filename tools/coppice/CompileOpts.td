@@ -40,6 +40,6 @@ def no_tokenizer : Flag<["--"], "no-tokenizer">,
 defm threads : Value<"threads", "T", "Threads to compile with; never changes the result">;
 defm report : Value<"report", "FILE",
                     "What was cut, layer by layer, as JSON, described in docs/report-json.md">;
-def quiet : Flag<["--"], "quiet">, HelpText<"No summary, no progress">;
+def quiet : Flag<["--"], "quiet">, HelpText<"No summary, no progress, no warnings">;
 def help : Flag<["--"], "help">, HelpText<"Show this help">;
 def help_short : Flag<["-"], "h">, Alias<help>;

@@ -16,11 +16,13 @@ llvm::Error buildFalcon(ConfigReader &config, GraphBuilder &graph, ImportedModel
   Dim ffn = config.size("ffn_hidden_size", Dim{4 * hidden.size, "4 * hidden_size"});
   int64_t layers = config.integer("num_hidden_layers", 1, COPPICE_MAX_LAYERS);
   int64_t headCount = config.integer("num_attention_heads", 1, 65536);
-  int64_t kvHeads = config.integer("num_kv_heads", 1, 65536, headCount);
   int64_t context = config.integer("max_position_embeddings", 1, INT32_MAX, 2048);
   double eps = config.number("layer_norm_epsilon", 0, 1, 1e-5);
   bool grouped = config.flag("new_decoder_architecture", false);
   bool oneKvHead = config.flag("multi_query", true) && !grouped;
+  if (oneKvHead) // which all share, and then the field means nothing
+    config.ignore({"num_kv_heads"});
+  int64_t kvHeads = oneKvHead ? 1 : config.integer("num_kv_heads", 1, 65536, headCount);
   bool parallel = config.flag("parallel_attn", true);
   int64_t norms = config.integer("num_ln_in_parallel_attn", 1, 2, grouped ? 2 : 1);
   bool biases = config.flag("bias", false);
@@ -38,6 +40,10 @@ llvm::Error buildFalcon(ConfigReader &config, GraphBuilder &graph, ImportedModel
     config.fail("num_attention_heads", "does not divide hidden_size");
   if (headCount % kvHeads != 0)
     config.fail("num_kv_heads", "does not divide num_attention_heads");
+  if (!grouped && !oneKvHead && kvHeads != headCount)
+    config.fail("num_kv_heads", "disagrees with num_attention_heads, " + llvm::Twine(headCount) +
+                                    ": without multi_query and new_decoder_architecture each head "
+                                    "has a KV head of its own; remove it, or correct those fields");
   int64_t headDim = std::max<int64_t>(hidden.size / headCount, 1);
   RopeDefaults rope;
   rope.headDim = headDim;
@@ -46,7 +52,7 @@ llvm::Error buildFalcon(ConfigReader &config, GraphBuilder &graph, ImportedModel
     return error;
 
   model.context = context;
-  Rotation turn = rotation(turns, headDim, model.positions());
+  Rotation turn = rotationFor(model, turns, headDim);
   // Query heads for each KV head; all of them for the one.
   int64_t group = oneKvHead ? headCount : grouped ? headCount / kvHeads : 1;
   int64_t keys = hidden.size / group;
@@ -65,7 +71,8 @@ llvm::Error buildFalcon(ConfigReader &config, GraphBuilder &graph, ImportedModel
       Dim fused = graph.outputs(fusedName, rows, hidden);
       int64_t queries = oneKvHead ? fused.size / headDim - 2 : group;
       HeadWidths widths = graph.fusedHeads(fused, queries, all);
-      int64_t groups = widths.keys.size / headDim, length = widths.queries.size / groups;
+      int64_t groups = widths.keys.size / headDim;
+      int64_t length = groups ? widths.queries.size / groups : 0;
       Value in = norm(residual, norms == 2 ? "ln_attn" : "input_layernorm");
       auto part = [&](int64_t start, int64_t each) {
         Runs runs{start, each, length + 2 * headDim, groups};

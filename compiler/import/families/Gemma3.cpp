@@ -12,11 +12,14 @@ llvm::Error buildGemma3(ConfigReader &config, GraphBuilder &graph, ImportedModel
   defaults.context = 131072;
   defaults.kvHeads = 4;
   defaults.theta = 1e6;
+  defaults.ropeLayers = RopeDefaults::Layers::Full;
   LlamaLike form = readGemmaLike(config, defaults);
   readLocalLayers(config, form,
                   config.integer("sliding_window_pattern", 1, COPPICE_MAX_LAYERS, /*fallback=*/6));
-  form.localRope = RopeParameters();
-  form.localRope->theta = config.number("rope_local_base_freq", 1e-3, 1e30, 1e4);
+  RopeDefaults local;
+  local.headDim = form.heads.headDim;
+  local.layers = RopeDefaults::Layers::Sliding;
+  form.localRope = readRope(config, form.context, local);
   form.headNorms = true;
   if (readCap(config, "attn_logit_softcapping", 0) != 0)
     config.fail("attn_logit_softcapping",

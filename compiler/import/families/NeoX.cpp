@@ -29,7 +29,7 @@ llvm::Error buildNeoX(ConfigReader &config, GraphBuilder &graph, ImportedModel &
     return error;
 
   model.context = sizes.context;
-  Rotation turn = rotation(rope, headDim, model.positions());
+  Rotation turn = rotationFor(model, rope, headDim);
 
   graph.passOver({".attention.bias", ".attention.masked_bias"}); // the causal mask
   Value x = embedTokens(graph, {"gpt_neox.", ""}, "embed_in", {vocab, hidden});

@@ -26,6 +26,9 @@ llvm::Error buildOpt(ConfigReader &config, GraphBuilder &graph, ImportedModel &m
   bool affine = config.flag("layer_norm_elementwise_affine", true);
   bool tied = config.flag("tie_word_embeddings", true);
   auto act = readActivation(config, "activation_function", "relu");
+  // Galactica's files say what holds for all.
+  if (!config.flag("learned_embeddings", true))
+    config.fail("learned_embeddings", "is not supported; only true is");
   if (llvm::Error error = config.finish())
     return error;
 

@@ -26,7 +26,7 @@ llvm::Error buildPhi(ConfigReader &config, GraphBuilder &graph, ImportedModel &m
     return error;
 
   model.context = sizes.context;
-  Rotation turn = rotation(rope, headDim, model.positions());
+  Rotation turn = rotationFor(model, rope, headDim);
 
   Value x = embedTokens(graph, {"model.", ""}, "embed_tokens", {vocab, hidden});
   for (int64_t layer = 0; layer < sizes.layers && graph.ok(); ++layer) {

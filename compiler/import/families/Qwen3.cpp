@@ -14,6 +14,7 @@ llvm::Error buildQwen3(ConfigReader &config, GraphBuilder &graph, ImportedModel 
   form.windows = readUpperWindows(config, form.layers);
   form.qkvBias = form.outputBias = config.flag("attention_bias", false);
   form.headNorms = true;
+  config.ignore({"use_qk_norm"}); // they are always there
   if (llvm::Error error = config.finish())
     return error;
   return buildLlamaLike(form, graph, model);

@@ -24,18 +24,19 @@ llvm::Error buildQwen3Moe(ConfigReader &config, GraphBuilder &graph, ImportedMod
   experts.up = "up_proj";
   experts.down = "down_proj";
   int64_t step = config.integer("decoder_sparse_step", 1, INT32_MAX, 1);
-  std::vector<double> dense; // numbers of layers
+  std::vector<double> dense; // numbers of layers; those of none mean nothing
   if (config.has("mlp_only_layers"))
-    dense = config.numbers("mlp_only_layers", 0, double(form.layers - 1));
+    dense = config.numbers("mlp_only_layers", INT32_MIN, INT32_MAX);
   for (double layer : dense)
     if (layer != std::floor(layer))
       config.fail("mlp_only_layers", "is not a list of layers");
   // Other than in the dense models, a window that is used holds for every layer.
   if (config.flag("use_sliding_window", false) && !config.isNull("sliding_window"))
     form.windows = readWindows(config, form.layers, /*fallback=*/4096);
-  // The window where it is not used, and what training adds to the loss.
-  config.ignore(
-      {"router_aux_loss_coef", "output_router_logits", "sliding_window", "max_window_layers"});
+  // The window where it is not used, what training adds to the loss, and the norms of heads, which
+  // are always there.
+  config.ignore({"router_aux_loss_coef", "output_router_logits", "sliding_window",
+                 "max_window_layers", "use_qk_norm"});
   if (llvm::Error error = config.finish())
     return error;
 
@@ -43,9 +44,10 @@ llvm::Error buildQwen3Moe(ConfigReader &config, GraphBuilder &graph, ImportedMod
   for (int64_t layer = 0; layer < form.layers; ++layer)
     if ((layer + 1) % step == 0 && !llvm::is_contained(dense, double(layer)))
       withExperts.push_back("layers." + std::to_string(layer) + ".");
-  return buildLlamaLike(form, graph, model, [&](mlir::Value in, const std::string &layer) {
+  using Ffn = std::optional<mlir::Value>;
+  return buildLlamaLike(form, graph, model, [&](mlir::Value in, const std::string &layer) -> Ffn {
     if (!llvm::is_contained(withExperts, layer))
-      return mlir::Value();
+      return std::nullopt;
     return graph.experts(in, layer + "mlp", form.hidden, experts);
   });
 }

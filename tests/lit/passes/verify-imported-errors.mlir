@@ -51,7 +51,8 @@ module attributes {lm.model_type = "opt", lm.context = 8 : i32} {
     }
     // expected-error @+1 {{import: the ffn block of layer 1 holds 0 lm.activation, not one}}
     %3 = lm.block ffn layer 1 (%a = %2) : tensor<?x2xf32> {
-      lm.yield %a : tensor<?x2xf32>
+      %u = lm.linear %a, %w : tensor<?x2xf32>, tensor<2x2xf32> -> tensor<?x2xf32>
+      lm.yield %u : tensor<?x2xf32>
     }
     // expected-error @+1 {{import: the ffn block of layer 2 neurons are read by lm.add, not by lm.linear}}
     %4 = lm.block ffn layer 2 (%a = %3) : tensor<?x2xf32> {

@@ -1,9 +1,11 @@
-// A graph as import makes it passes: gated and plain FFNs, experts, a norm after the residual.
+// A graph as import makes it passes: gated and plain FFNs, experts, a norm after the residual, and
+// layers without heads or neurons, which add a constant or nothing.
 // RUN: coppice-opt %s --lm-verify-imported | FileCheck %s
 
 // CHECK: lm.block attention layer 0
 module attributes {lm.model_type = "opt", lm.context = 8 : i32} {
   lm.tensor private @w : tensor<2x2xf32>
+  lm.tensor private @b : tensor<2xf32>
   func.func @model(%tokens: tensor<?xi32>, %positions: tensor<?xi32>) -> tensor<?x2xf32> {
     %w = lm.weight @w : tensor<2x2xf32>
     %0 = lm.embed %tokens, %w : tensor<?xi32>, tensor<2x2xf32> -> tensor<?x2xf32>
@@ -27,6 +29,15 @@ module attributes {lm.model_type = "opt", lm.context = 8 : i32} {
       %s = lm.add %a, %d : tensor<?x2xf32>, tensor<?x2xf32> -> tensor<?x2xf32>
       lm.yield %s : tensor<?x2xf32>
     }
-    return %2 : tensor<?x2xf32>
+    %b = lm.weight @b : tensor<2xf32>
+    %3 = lm.block attention layer 1 (%a = %2) : tensor<?x2xf32> {
+      %k = lm.linear %a, %w : tensor<?x2xf32>, tensor<2x2xf32> -> tensor<?x2xf32>
+      %s = lm.add %a, %b : tensor<?x2xf32>, tensor<2xf32> -> tensor<?x2xf32>
+      lm.yield %s : tensor<?x2xf32>
+    }
+    %4 = lm.block ffn layer 1 (%a = %3) : tensor<?x2xf32> {
+      lm.yield %a : tensor<?x2xf32>
+    }
+    return %4 : tensor<?x2xf32>
   }
 }

@@ -33,6 +33,16 @@ TEST(Checkpoint, ReadsASingleFile) {
   EXPECT_EQ((*checkpoint)->find("d"), nullptr);
 }
 
+// A link that leads nowhere is a broken download, not a folder without weights, of which a dry run
+// would make up its own.
+TEST(Checkpoint, SeesLinksThatLeadNowhere) {
+  Folder folder;
+  EXPECT_FALSE(Checkpoint::exists(folder.path()));
+  ASSERT_FALSE(llvm::sys::fs::create_link(folder.path("gone"), folder.path("model.safetensors")));
+  EXPECT_TRUE(Checkpoint::exists(folder.path()));
+  EXPECT_HOLDS(errorOf(folder), "model.safetensors: cannot read it: No such file or directory");
+}
+
 // Dropping pages, neighbours' included, does not change what is read afterwards.
 TEST(Checkpoint, DroppedPagesComeBack) {
   Folder folder;

@@ -61,6 +61,13 @@ TEST_F(Import, FalconMultiQuery) {
   EXPECT_FALSE(holds(print(*model->module), "query_key_value.bias"));
 }
 
+// Where all heads share the one KV head, how many the config says there are means nothing, as in
+// the library.
+TEST_F(Import, FalconMultiQueryIgnoresKvHeads) {
+  writeModel(falconConfig(R"(, "num_kv_heads": 3)"));
+  EXPECT_HOLDS(function(), "kv_map [0, 0, 0, 0]");
+}
+
 // 40B: group by group two queries, a key and a value; a norm for each block.
 TEST_F(Import, FalconGrouped) {
   writeModel(
@@ -109,10 +116,17 @@ TEST_F(Import, FalconShrunkByOthers) {
   auto model = import();
   ASSERT_TRUE(bool(model)) << llvm::toString(model.takeError());
   EXPECT_EQ(describe(*model->module).fused, (std::vector<std::string>{"0 1 2 3", "4 5", "6 7"}));
-  writeModel(falconConfig(""), {{base + "query_key_value.weight", {4, 8}}});
-  EXPECT_HOLDS(errorOf(), "4 (rows of \"" + base +
-                              "query_key_value.weight\" of shape [4, 8]) is no "
+  writeModel(falconConfig(""), {{base + "query_key_value.weight", {5, 8}}});
+  EXPECT_HOLDS(errorOf(), "5 (rows of \"" + base +
+                              "query_key_value.weight\" of shape [5, 8]) is no "
                               "whole number of query, key and value heads of 2");
+  // No query heads, with the one KV head and without it.
+  for (int64_t rows : {4, 0}) {
+    writeModel(falconConfig(""),
+               {{base + "query_key_value.weight", {rows, 8}}, {base + "dense.weight", {8, 0}}});
+    EXPECT_EQ(function().find("lm.attention"), std::string::npos) << function();
+    EXPECT_HOLDS(function(), "lm.activation");
+  }
   writeModel(falconConfig(R"(, "new_decoder_architecture": true, "num_kv_heads": 2)"),
              {{base + "query_key_value.weight", {12, 8}}});
   EXPECT_HOLDS(errorOf(), "heads of 2 in groups of 2, 1 and 1");
@@ -129,6 +143,8 @@ TEST_F(Import, FalconRefusals) {
       {R"(, "num_ln_in_parallel_attn": 3)", "is not an integer from 1 to 2"},
       {R"(, "new_decoder_architecture": true, "num_kv_heads": 3)",
        "\"num_kv_heads\" is 3, which does not divide num_attention_heads"},
+      {R"(, "multi_query": false, "num_kv_heads": 2)",
+       "\"num_kv_heads\" is 2, which disagrees with num_attention_heads, 4: without multi_query"},
       {R"(, "activation": "tanh")", "\"activation\" is \"tanh\""}};
   for (auto [fields, message] : cases) {
     folder.write("config.json", falconConfig(fields));

@@ -52,6 +52,31 @@ TEST_F(Import, Gemma3LocalLayersTurnOtherwise) {
   EXPECT_EQ(attentions(*model->module), wanted);
 }
 
+// transformers 5 writes an object of rotary parameters for each type of layers: the same graph as
+// of the older fields. Each must be there, and nothing beside them.
+TEST_F(Import, Gemma3NestedRopeParameters) {
+  writeModel(gemmaConfig("gemma3_text", 2, R"(, "sliding_window_pattern": 2, "rope_theta": 5000,
+      "rope_scaling": {"rope_type": "linear", "factor": 8.0}, "rope_local_base_freq": 100)"));
+  std::string older = function();
+  auto newer = [&](const char *parameters) {
+    folder.write("config.json",
+                 gemmaConfig("gemma3_text", 2,
+                             (R"(, "layer_types": ["sliding_attention", "full_attention"],
+                                  "dtype": "float32", "use_bidirectional_attention": false,
+                                  "rope_parameters": )" +
+                              std::string(parameters))
+                                 .c_str()));
+    return function();
+  };
+  EXPECT_EQ(newer(R"({"full_attention": {"rope_type": "linear", "factor": 8.0, "rope_theta": 5000},
+                      "sliding_attention": {"rope_type": "default", "rope_theta": 100}})"),
+            older);
+  EXPECT_HOLDS(newer(R"({"full_attention": {"rope_type": "default"}})"),
+               "field \"rope_parameters.sliding_attention\" is missing");
+  EXPECT_HOLDS(newer(R"({"full_attention": {}, "sliding_attention": {}, "rope_theta": 1e6})"),
+               "field \"rope_parameters.rope_theta\" is 1000000");
+}
+
 // Applying a cap that transformers does not apply would answer otherwise than it does.
 TEST_F(Import, Gemma3RefusesACapOfScores) {
   writeModel(gemmaConfig("gemma3_text", 1, R"(, "attn_logit_softcapping": null)"));

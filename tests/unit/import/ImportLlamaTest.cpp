@@ -203,7 +203,7 @@ TEST_F(Import, RefusesRatiosThatDoNotFit) {
   writeWeights(llamaWeights());
   const std::pair<const char *, const char *> cases[] = {
       {R"("num_attention_heads": 3, "num_key_value_heads": 1)", "does not divide hidden_size"},
-      {R"("num_attention_heads": 8, "num_key_value_heads": 2)", "needs an even width"},
+      {R"("num_attention_heads": 8, "num_key_value_heads": 2)", "needs an even number"},
       {R"("num_attention_heads": 4, "num_key_value_heads": 3)",
        "does not divide num_attention_heads"},
       {R"("num_attention_heads": 4, "head_dim": 3)", "\"head_dim\" is 3, which makes heads 3 wide"},

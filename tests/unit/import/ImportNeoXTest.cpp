@@ -139,7 +139,8 @@ TEST_F(Import, NeoXRotaryNames) {
   EXPECT_HOLDS(errorOf(), "\"partial_rotary_factor\" is 1, which disagrees with rotary_pct");
   folder.write("config.json", neoxConfig(R"(, "rotary_pct": 0.25)"));
   EXPECT_HOLDS(errorOf(),
-               "makes heads 4 wide, of which 1 turn, and rotary embedding needs an even");
+               "\"rotary_pct\" is 0.25, which turns 1 of the 4 columns of a head, and rotary "
+               "embedding needs an even");
 }
 
 // Heads of a fused linear that another tool has cut, and one that is no whole number of heads.

@@ -59,9 +59,13 @@ TEST_F(Import, PhiRefusals) {
   writeWeights(SafetensorsWriter());
   folder.write("config.json", phiConfig(", \"partial_rotary_factor\": 0.4"));
   EXPECT_HOLDS(errorOf(),
-               "makes heads 8 wide, of which 3 turn, and rotary embedding needs an even");
+               "which turns 3 of the 8 columns of a head, and rotary embedding needs an even");
+  EXPECT_HOLDS(errorOf(), "field \"partial_rotary_factor\" is 0.4");
   folder.write("config.json", phiConfig(", \"partial_rotary_factor\": 0"));
-  EXPECT_HOLDS(errorOf(), "of which 0 turn");
+  EXPECT_HOLDS(errorOf(), "\"partial_rotary_factor\" is 0, which turns 0 of the 8 columns");
+  folder.write("config.json", phiConfig(R"(, "rope_parameters": {"partial_rotary_factor": 0.2})"));
+  EXPECT_HOLDS(errorOf(), "field \"rope_parameters.partial_rotary_factor\" is 0.2");
+  EXPECT_HOLDS(errorOf(), "which turns 1 of the 8 columns");
   folder.write("config.json", phiConfig(", \"qk_layernorm\": true"));
   EXPECT_HOLDS(errorOf(), "\"qk_layernorm\" is true, which is not supported; only false is");
 }

@@ -39,14 +39,121 @@ TEST_F(Import, LayersOfOtherWidths) {
   EXPECT_EQ(neurons, (std::vector<int64_t>{6, 5}));
 }
 
-// More heads than the config says are as well the tensors' business; a head_dim of its own says how
-// wide they are.
+// More heads than the config says are as well the tensors' business where a head_dim of its own
+// says how wide they are. Where it was divided, they could be as many and wider: that is refused.
 TEST_F(Import, HeadDimDecides) {
   writeModel(R"({"model_type": "llama", "vocab_size": 11, "hidden_size": 8, "head_dim": 4,
                  "intermediate_size": 6, "num_hidden_layers": 1, "num_attention_heads": 2,
                  "num_key_value_heads": 1})",
              {{self(0, "q_proj"), {24, 8}}, {self(0, "o_proj"), {8, 24}}});
   EXPECT_HOLDS(function(), "head_dim 4 kv_map [0, 0, 0, 0, 0, 0]");
+  writeModel(twoLayers, {{self(0, "q_proj"), {16, 8}}, {self(0, "o_proj"), {8, 16}}});
+  EXPECT_HOLDS(errorOf(), "config.json: 16 (rows of \"" + self(0, "q_proj") +
+                              "\" of shape [16, 8]) is more than 8 (num_attention_heads * "
+                              "head_dim), and both more heads and wider ones could be meant");
+  writeModel(twoLayers, {{self(1, "k_proj"), {8, 8}}, {self(1, "v_proj"), {8, 8}}});
+  EXPECT_HOLDS(errorOf(), "is more than 4 (num_key_value_heads * head_dim)");
+  std::string fused = "h.0.attn.c_attn.", gpt2 = R"({"model_type": "gpt2", "vocab_size": 11,
+      "n_embd": 8, "n_layer": 1, "n_head": 2, "n_positions": 16})";
+  writeModel(gpt2, {{"transformer." + fused + "weight", {8, 48}},
+                    {"transformer." + fused + "bias", {48}},
+                    {"transformer.h.0.attn.c_proj.weight", {16, 8}}});
+  EXPECT_HOLDS(errorOf(), "is more than 8 (n_embd)");
+}
+
+// Other tools leave layers without heads or neurons. Their block adds nothing, or what is left of
+// the last linear: its bias. Norms of what is not there are not missed.
+TEST_F(Import, LayersWithoutHeadsOrNeurons) {
+  Changes none;
+  for (const char *name : {"q_proj", "k_proj", "v_proj"})
+    none[self(1, name)] = {0, 8};
+  none[self(1, "o_proj")] = {8, 0};
+  for (const char *name : {"gate_proj", "up_proj"})
+    none[mlp(1, name)] = {0, 8};
+  none[mlp(1, "down_proj")] = {8, 0};
+  writeModel(twoLayers, none);
+  auto model = import();
+  ASSERT_TRUE(bool(model)) << llvm::toString(model.takeError());
+  int attentions = 0, empty = 0;
+  (*model->module)->walk([&](lm::AttentionOp) { ++attentions; });
+  (*model->module)->walk([&](lm::BlockOp block) {
+    empty +=
+        block.getBody().front().getTerminator()->getOperand(0) == block.getBody().getArgument(0);
+  });
+  EXPECT_EQ(attentions, 1);
+  EXPECT_EQ(empty, 2);
+
+  std::string layer = "model.decoder.layers.0.";
+  Changes opt = {{layer + "self_attn.out_proj.weight", {8, 0}},
+                 {layer + "fc1.weight", {0, 8}},
+                 {layer + "fc1.bias", {0}},
+                 {layer + "fc2.weight", {8, 0}}};
+  for (std::string name : {"q", "k", "v"}) {
+    opt[layer + "self_attn." + name + "_proj.weight"] = {0, 8};
+    opt[layer + "self_attn." + name + "_proj.bias"] = {0};
+  }
+  writeModel(R"({"model_type": "opt", "vocab_size": 11, "hidden_size": 8, "ffn_dim": 6,
+    "num_hidden_layers": 1, "num_attention_heads": 2, "max_position_embeddings": 5})",
+             opt);
+  std::string text = function();
+  EXPECT_EQ(text.find("lm.attention"), std::string::npos) << text;
+  EXPECT_HOLDS(text, "lm.weight @model.decoder.layers.0.self_attn.out_proj.bias");
+  EXPECT_HOLDS(text, "lm.weight @model.decoder.layers.0.fc2.bias");
+
+  // Keys without queries are never asked; queries without keys are nothing that can be computed.
+  none[self(1, "k_proj")] = none[self(1, "v_proj")] = {4, 8};
+  writeModel(twoLayers, none);
+  EXPECT_EQ(errorOf(), "");
+  none[self(1, "k_proj")] = none[self(1, "v_proj")] = {0, 8};
+  none[self(1, "q_proj")] = {4, 8};
+  writeModel(twoLayers, none);
+  EXPECT_HOLDS(errorOf(), "2 query heads (rows of \"" + self(1, "q_proj") +
+                              "\" of shape [4, 8]) do not share 0 KV heads");
+}
+
+// The same where the norm stands after the branch: of a bias it is a constant, of nothing nothing;
+// and where query, key and value, gate and up lie in one tensor.
+TEST_F(Import, EmptyLayersOfOtherBuilds) {
+  std::string layer = "model.layers.0.";
+  for (bool bias : {false, true}) {
+    Changes none = {
+        {layer + "self_attn.q_proj.weight", {0, 8}}, {layer + "self_attn.k_proj.weight", {0, 8}},
+        {layer + "self_attn.v_proj.weight", {0, 8}}, {layer + "self_attn.o_proj.weight", {8, 0}},
+        {layer + "mlp.gate_proj.weight", {0, 8}},    {layer + "mlp.up_proj.weight", {0, 8}},
+        {layer + "mlp.down_proj.weight", {8, 0}}};
+    for (std::string name : {"q", "k", "v"})
+      if (bias)
+        none[layer + "self_attn." + name + "_proj.bias"] = {0};
+    writeModel(std::string(R"({"model_type": "gemma3_text", "vocab_size": 5, "hidden_size": 8,
+        "intermediate_size": 3, "num_hidden_layers": 1, "num_attention_heads": 2, "head_dim": 4,
+        "num_key_value_heads": 1, "max_position_embeddings": 16)") +
+                   (bias ? R"(, "attention_bias": true})" : "}"),
+               none);
+    std::string text = function();
+    EXPECT_EQ(text.find("lm.attention"), std::string::npos) << text;
+    EXPECT_EQ(text.find("lm.rms_norm") != text.rfind("lm.rms_norm"), true) << text;
+    EXPECT_EQ(holds(text, "post_attention_layernorm"), bias) << text;
+    EXPECT_FALSE(holds(text, "post_feedforward_layernorm")) << text;
+  }
+  writeModel(R"({"model_type": "phi3", "vocab_size": 5, "hidden_size": 8, "intermediate_size": 3,
+                 "num_hidden_layers": 1, "num_attention_heads": 2})",
+             {{layer + "self_attn.qkv_proj.weight", {0, 8}},
+              {layer + "self_attn.o_proj.weight", {8, 0}},
+              {layer + "mlp.gate_up_proj.weight", {0, 8}},
+              {layer + "mlp.down_proj.weight", {8, 0}}});
+  EXPECT_EQ(function().find("lm.attention"), std::string::npos) << function();
+  // A router has nothing to choose among.
+  Changes experts;
+  for (std::string e : {"0", "1"}) {
+    for (const char *name : {".w1.weight", ".w3.weight"})
+      experts[layer + "block_sparse_moe.experts." + e + name] = {0, 8};
+    experts[layer + "block_sparse_moe.experts." + e + ".w2.weight"] = {8, 0};
+  }
+  writeModel(R"({"model_type": "mixtral", "vocab_size": 5, "hidden_size": 8, "num_local_experts": 2,
+                 "intermediate_size": 3, "num_hidden_layers": 1, "num_attention_heads": 2,
+                 "num_key_value_heads": 2})",
+             experts);
+  EXPECT_HOLDS(errorOf(), "the experts of \"model.layers.0.block_sparse_moe\" have no neurons");
 }
 
 // The same for OPT, biases included.
@@ -103,7 +210,9 @@ TEST_F(Import, WidthsThatDoNotFit) {
       {{{self(0, "q_proj"), {8, 9}}},
        "q_proj.weight\" has shape [8, 9], and " + folder.path("config.json") +
            " makes it [8, 8] (num_attention_heads * head_dim, hidden_size)"},
-      {{{self(0, "q_proj"), {0, 8}}}, "q_proj.weight\" has shape [0, 8], and "},
+      {{{self(0, "q_proj"), {0, 8}}},
+       "o_proj.weight\" has shape [8, 8], and " + folder.path("config.json") +
+           " with the other tensors makes it [8, 0]"},
       {{{mlp(0, "up_proj"), {48}}}, "up_proj.weight\" has shape [48], and "},
       {{{"model.embed_tokens.weight", {12, 8}}}, "makes it [11, 8] (vocab_size, hidden_size)"},
       {{{mlp(2, "up_proj"), {6, 8}}}, "model.layers.2.mlp.up_proj.weight\" has no place"}};

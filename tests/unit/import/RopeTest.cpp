@@ -191,6 +191,10 @@ TEST(Rope, PartialRotation) {
   defaults.headDim = 10;
   defaults.partial = 0.5;
   EXPECT_HOLDS(errorOf("{}", defaults), "heads 10 wide, of which 5 turn");
+  EXPECT_HOLDS(errorOf(R"({"partial_rotary_factor": 0.1})", defaults),
+               "\"partial_rotary_factor\" is 0.1");
+  EXPECT_HOLDS(errorOf(R"({"partial_rotary_factor": 0.1})", defaults),
+               "turns 1 of the 10 columns of a head");
   EXPECT_EQ(errorOf(R"({"partial_rotary_factor": 0.4})", defaults), "");
   EXPECT_EQ(errorOf(R"({"rope_parameters": {"partial_rotary_factor": 0.4}})", defaults), "");
   EXPECT_HOLDS(errorOf(R"({"partial_rotary_factor": 0.4,
@@ -202,6 +206,44 @@ TEST(Rope, PartialRotation) {
   RopeParameters rope;
   rope.partial = 0.4;
   EXPECT_EQ(rotation(rope, 10, 1).inverseFrequencies, (std::vector<float>{1.0f, 0.01f}));
+}
+
+// LongRoPE outside of Phi-3: where the original length stands in the object alone, transformers 4
+// takes max_position_embeddings for it and 5 takes what it says; outside of it both read it.
+TEST(Rope, LongRopeOfOtherFamilies) {
+  RopeDefaults heads;
+  heads.headDim = 4;
+  auto config = [](const char *inside, const char *outside) {
+    return std::string("{") + outside +
+           R"("rope_scaling": {"type": "longrope", "short_factor": [1, 1], "long_factor": [2, 3])" +
+           inside + "}}";
+  };
+  EXPECT_HOLDS(errorOf(config(R"(, "original_max_position_embeddings": 512)", ""), heads),
+               "\"rope_scaling.original_max_position_embeddings\" is 512, which some versions of "
+               "transformers read, and others take max_position_embeddings in its place; write it "
+               "outside of this object");
+  EXPECT_EQ(errorOf(config("", R"("original_max_position_embeddings": 512, )"), heads), "");
+  EXPECT_EQ(errorOf(config(R"(, "original_max_position_embeddings": 512)",
+                           R"("original_max_position_embeddings": 512, )"),
+                    heads),
+            "");
+  heads.originalContext = 4096; // Phi-3's own default
+  EXPECT_HOLDS(errorOf(config(R"(, "original_max_position_embeddings": 512)", ""), heads),
+               "disagrees with the field of that name outside of it, 4096 where it is not given");
+}
+
+// What the library passes over: fields beside a kind that scales nothing, and another tool's name
+// for the magnitude where it says 1.
+TEST(Rope, PassesOver) {
+  std::string error;
+  RopeParameters plain = read(R"({"rope_theta": 5, "rope_scaling": {"type": "default", "factor": 4,
+      "original_max_position_embeddings": 64, "attn_factor": 2}})",
+                              error);
+  EXPECT_EQ(error, "");
+  EXPECT_TRUE(plain.kind == Kind::Default && plain.theta == 5 && plain.magnitude == 1);
+  EXPECT_EQ(errorOf(R"({"rope_scaling": {"type": "yarn", "factor": 4, "attn_factor": 1}})"), "");
+  EXPECT_HOLDS(errorOf(R"({"rope_scaling": {"type": "yarn", "factor": 4, "attn_factor": 0.5}})"),
+               "\"rope_scaling.attn_factor\" is 0.5, which transformers does not read");
 }
 
 // Fields that are missing, senseless, contradictory or not known inside.
