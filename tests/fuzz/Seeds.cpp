@@ -71,8 +71,8 @@ int main(int count, char **arguments) {
       !write(folder + "/slow-shared-sets", shared(20000, 1 << 16, 1, 0)) ||
       !write(folder + "/slow-shared-features", shared(0, 1, 40000, 40000)))
     return 1;
-  for (const char *name :
-       {"digits", "dropped", "first", "gaps", "gpt2", "llama3", "qwen2", "sentence", "split"}) {
+  for (const char *name : {"digits", "dropped", "falcon", "first", "gaps", "gemma", "gpt2",
+                           "llama3", "nfc", "o200k", "qwen2", "sentence", "split", "tekken"}) {
     auto tables = compileTokenizer(std::string(COPPICE_TESTS "/golden/tokenizer/models/") + name,
                                    int64_t(1) << 20);
     if (!tables || !*tables) {

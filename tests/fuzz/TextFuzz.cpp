@@ -36,7 +36,12 @@ static const struct {
                {"golden/tokenizer/models/first", false},
                {"golden/tokenizer/models/gaps", false},
                {"golden/tokenizer/models/sentence", false},
-               {"golden/tokenizer/models/split", false}};
+               {"golden/tokenizer/models/split", false},
+               {"golden/tokenizer/models/falcon", true},
+               {"golden/tokenizer/models/o200k", true},
+               {"golden/tokenizer/models/tekken", true},
+               {"golden/tokenizer/models/nfc", false},
+               {"golden/tokenizer/models/gemma", false}};
 static std::deque<Loaded> tokenizers;
 
 extern "C" int LLVMFuzzerInitialize(int *, char ***) {

@@ -85,6 +85,11 @@ void exercise(const coppice_tokenizer &tokenizer) {
       "<s>a</s><|endoftext|> <unk> <0x41><0x+1>",
       "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
       "\xC3\xA9\xFF broken",
+      "e\xCC\x81\xCC\xA3\xCD\x84 \xE1\x84\x80\xE1\x85\xA1\xE1\x86\xA8 "
+      "\xE2\x84\xAB\xCC\xB4\xCC\x81\xCC\xB4",
+      "HTTPServer\xC7\x85"
+      "aBC\xCC\x81!?//\n$x=1+23\xC2\xB2"
+      "456",
   };
   for (const char *text : texts)
     for (uint32_t flags : {0u, 3u}) { // none, all

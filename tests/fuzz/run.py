@@ -42,7 +42,13 @@ CONFIG_MODELS = ("llama-gqa", "llama-linear", "llama-rope3", "opt-pre", "opt-pos
                  "falcon-grouped", "gemma3-pattern", "gpt2", "mixtral-window", "neox-parallel",
                  "phi-2", "phi3-longrope", "qwen2-window", "qwen3-moe-mixed", "starcoder2-window")
 PLAN_MODELS = ("llama-gqa", "opt-pre")
-TEXT_TOKENIZERS = 10
+# Compiled for the artifact's target; a context longer than window and step makes a window a ring.
+LONG = ("--context", "2048")
+ARTIFACT_MODELS = {"llama-linear": (), "llama-rope3": (), "opt-pre": (),
+                   "mistral-window": LONG, "gemma3-pattern": LONG,  # rings; rings beside caches
+                   "mixtral-window": (*LONG, "--weights", "i8"),    # experts and rings
+                   "qwen3-moe-mixed": ()}                           # experts in some layers
+TEXT_TOKENIZERS = 15
 
 
 def read(*parts):
@@ -109,8 +115,10 @@ def seeds_tokenizer():
 
 
 def seeds_text():
-    lines = read(TOKENIZERS, "strings.txt").decode("utf-8").split("\n")
-    for number, line in enumerate([line for line in lines if line][::37]):
+    lines = [read(TOKENIZERS, name).decode("utf-8").split("\n")
+             for name in ("strings.txt", "strings-forms.txt")]
+    lines = [line for line in lines[0] if line][::37] + [line for line in lines[1] if line][::7]
+    for number, line in enumerate(lines):
         text = json.loads(line).encode("utf-8", "surrogatepass")
         yield str(number), bytes([number % TEXT_TOKENIZERS, number % 8]) + text[:300]
 
@@ -120,10 +128,10 @@ def seeds_artifact(bin_dir, coppice, folder):
     subprocess.run([os.path.join(bin_dir, "fuzz-seeds"), folder], check=True)
     if coppice is None:
         return
-    for name in ("llama-linear", "llama-rope3", "opt-pre"):
+    for name, flags in ARTIFACT_MODELS.items():
         for plan in ("", "plan-a.json"):
             command = [coppice, "compile", os.path.join(MODELS, name), "-o",
-                       os.path.join(folder, name + "-" + (plan or "whole"))]
+                       os.path.join(folder, name + "-" + (plan or "whole")), *flags]
             if plan:
                 command += ["--plan", os.path.join(ROOT, "tests", "golden", "models", name, plan)]
             subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
