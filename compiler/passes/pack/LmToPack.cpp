@@ -5,6 +5,7 @@
 #include "mlir/IR/IRMapping.h"
 #include "llvm/ADT/DenseSet.h"
 #include "llvm/ADT/StringSwitch.h"
+#include <numeric>
 
 using namespace mlir;
 using coppice::pack::RowSet;
@@ -373,13 +374,13 @@ private:
 
   /// Of each KV head where its query heads begin, where the last ones end, and then the heads.
   static SmallVector<int32_t> readers(ArrayRef<int32_t> kvHeadOf, int64_t kvHeads) {
-    SmallVector<int32_t> bounds{0}, heads;
-    for (int32_t kvHead = 0; kvHead < kvHeads; ++kvHead) {
-      for (auto [head, reads] : llvm::enumerate(kvHeadOf))
-        if (reads == kvHead)
-          heads.push_back(head);
-      bounds.push_back(heads.size());
-    }
+    SmallVector<int32_t> bounds(kvHeads + 1), heads(kvHeadOf.size());
+    for (int32_t kvHead : kvHeadOf)
+      ++bounds[kvHead + 1];
+    std::partial_sum(bounds.begin(), bounds.end(), bounds.begin());
+    SmallVector<int32_t> next = bounds;
+    for (auto [head, kvHead] : llvm::enumerate(kvHeadOf))
+      heads[next[kvHead]++] = int32_t(head);
     llvm::append_range(bounds, heads);
     return bounds;
   }

@@ -140,9 +140,10 @@ def PlanMemory : Pass<"pack-plan-memory", "::mlir::ModuleOp"> {
   let description = [{
     Buffers get arena offsets by liveness, first fit, a result lying on an operand where the
     stage allows it and the operand ends there. Caches lie one after the other, in bytes per
-    position. Weights lie in the order of their first use, each at a multiple of 64 bytes. The
-    logits have no place: the last linear writes them where the caller wants them. A buffer lives to
-    its last `pack.observe`, if that is later than the last stage that reads it.
+    position. Weights lie in the order of their first use, each at a multiple of 64 bytes; more of
+    them than an artifact holds are an error. The logits have no place: the last linear writes them
+    where the caller wants them. A buffer lives to its last `pack.observe`, if that is later than the
+    last stage that reads it.
 
     A cache that an attention with a window reads is a ring, if that is shorter than the context:
     position p takes the place of p - R. R is the same for all rings, the widest window plus

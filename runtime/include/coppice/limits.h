@@ -9,8 +9,9 @@
  * rounded up to whole KV blocks. */
 #define COPPICE_MAX_ID (0x7fffffffu - COPPICE_KV_BLOCK)
 
-/* Layers at most: their numbers, with -1 for what lies outside of layers, are 0 to 32767. */
-#define COPPICE_MAX_LAYERS 0x8000u
+/* Layers at most, thirty times as many as models have: their numbers, with -1 for what lies outside
+ * of layers, are 0 to 4095. */
+#define COPPICE_MAX_LAYERS 4096u
 
 /* Bytes of the weight segment at most: a stage finds a weight by a word of 32 bits that counts 64
  * bytes, and whose largest value means none. */

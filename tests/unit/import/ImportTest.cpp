@@ -139,10 +139,9 @@ TEST_F(Import, RefusesWhatNoArtifactHolds) {
                                     "}");
     return errorOf();
   };
-  EXPECT_HOLDS(with("11", "32768"), "embed_tokens.weight\" is missing");
-  EXPECT_HOLDS(with("11", "32769"),
-               "\"num_hidden_layers\" is 32769, which is not an integer from 1 "
-               "to 32768");
+  EXPECT_HOLDS(with("11", "4096"), "embed_tokens.weight\" is missing");
+  EXPECT_HOLDS(with("11", "4097"), "\"num_hidden_layers\" is 4097, which is not an integer from 1 "
+                                   "to 4096");
   EXPECT_HOLDS(with("4194304", "1"), "embed_tokens.weight\" is missing");
   EXPECT_HOLDS(with("4194305", "1"),
                "\"vocab_size\" is 4194305, which is not an integer from 1 to 4194304");
