@@ -94,10 +94,16 @@ void readScaling(ConfigReader &config, ConfigReader &scaling, RopeParameters &ro
     scaling.ignore({"factor", "original_max_position_embeddings", "attention_factor", "attn_factor",
                     "low_freq_factor", "high_freq_factor", "beta_fast", "beta_slow", "mscale",
                     "mscale_all_dim", "short_factor", "long_factor"});
-  // Other tools read it; the library takes no notice.
-  if (scaling.has("attn_factor") && scaling.number("attn_factor", 1e-6, 1e6) != 1)
-    scaling.fail("attn_factor", "transformers does not read; write what is meant as "
-                                "attention_factor, or remove it");
+  // What other tools read and the library takes no notice of, unless it says nothing.
+  auto refuseUnless1 = [&](llvm::StringRef name, const char *what) {
+    if (scaling.has(name) && scaling.number(name, 1e-6, 1e6) != 1)
+      scaling.fail(name, what);
+  };
+  if (rope.kind != Kind::Default)
+    refuseUnless1("attn_factor", "transformers does not read; write what is meant as "
+                                 "attention_factor, or remove it");
+  if (rope.kind == Kind::Linear || rope.kind == Kind::Llama3)
+    refuseUnless1("attention_factor", "transformers does not read for this kind; remove it");
   if (rope.kind != Kind::Default && rope.kind != Kind::LongRope)
     rope.factor = scaling.number("factor", 1e-6, 1e6);
   if (rope.kind == Kind::Linear) // written by some tools, read by none for this kind

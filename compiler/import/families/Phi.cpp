@@ -22,6 +22,11 @@ llvm::Error buildPhi(ConfigReader &config, GraphBuilder &graph, ImportedModel &m
   defaults.headDim = headDim;
   defaults.partial = 0.5;
   RopeParameters rope = readRope(config, sizes.context, defaults);
+  // What some converted files say of the same beside it.
+  int64_t turning = int64_t(double(headDim) * rope.partial);
+  if (config.integer("rotary_dim", 0, 65536, turning) != turning)
+    config.fail("rotary_dim", "disagrees with partial_rotary_factor, which turns " +
+                                  llvm::Twine(turning) + " columns of a head");
   if (llvm::Error error = config.finish())
     return error;
 

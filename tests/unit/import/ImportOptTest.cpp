@@ -156,6 +156,16 @@ TEST_F(Import, OptOtherPrefix) {
   EXPECT_EQ(errorOf(), "");
 }
 
+// Galactica is an OPT whose files say that positions are learned, as they always are.
+TEST_F(Import, OptOfGalactica) {
+  writeWeights(optWeights("decoder.", 8, true));
+  folder.write("config.json", std::string(optConfig) +
+                                  R"(, "learned_embeddings": true, "scale_embeddings": false})");
+  EXPECT_EQ(errorOf(), "");
+  folder.write("config.json", std::string(optConfig) + R"(, "learned_embeddings": false})");
+  EXPECT_HOLDS(errorOf(), "\"learned_embeddings\" is false, which is not supported; only true is");
+}
+
 // Without biases, without the norms' weights, with another activation, with a head of its own.
 TEST_F(Import, OptVariants) {
   folder.write("config.json",

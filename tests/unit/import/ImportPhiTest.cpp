@@ -54,6 +54,15 @@ TEST_F(Import, PhiTurnsAPart) {
   (*model->module)->walk([&](lm::RopeOp rope) { EXPECT_EQ(rope.getInvFreq().size(), 16u); });
 }
 
+// The same said twice, as in some converted files, must be the same.
+TEST_F(Import, PhiRotaryDim) {
+  writeModel(phiConfig(", \"rotary_dim\": 4"));
+  EXPECT_EQ(errorOf(), "");
+  folder.write("config.json", phiConfig(", \"rotary_dim\": 2"));
+  EXPECT_HOLDS(errorOf(), "\"rotary_dim\" is 2, which disagrees with partial_rotary_factor, which "
+                          "turns 4 columns of a head");
+}
+
 // A part that is odd, none at all, or norms of heads.
 TEST_F(Import, PhiRefusals) {
   writeWeights(SafetensorsWriter());

@@ -244,6 +244,11 @@ TEST(Rope, PassesOver) {
   EXPECT_EQ(errorOf(R"({"rope_scaling": {"type": "yarn", "factor": 4, "attn_factor": 1}})"), "");
   EXPECT_HOLDS(errorOf(R"({"rope_scaling": {"type": "yarn", "factor": 4, "attn_factor": 0.5}})"),
                "\"rope_scaling.attn_factor\" is 0.5, which transformers does not read");
+  EXPECT_EQ(
+      errorOf(R"({"rope_scaling": {"type": "linear", "factor": 4, "attention_factor": 1.0}})"), "");
+  EXPECT_HOLDS(
+      errorOf(R"({"rope_scaling": {"type": "linear", "factor": 4, "attention_factor": 2}})"),
+      "\"rope_scaling.attention_factor\" is 2, which transformers does not read for this kind");
 }
 
 // Fields that are missing, senseless, contradictory or not known inside.
