@@ -91,7 +91,7 @@ TEST(Nfc, Prefix) {
   EXPECT_EQ(prefixOf("abe\u0301"), 2u);
   EXPECT_EQ(prefixOf("ab\u212b"), 1u);
   EXPECT_EQ(prefixOf("abx\u0345\u0334\u0301"), 2u); // out of order
-  EXPECT_EQ(prefixOf("x\u0301"), 0u); // may compose
+  EXPECT_EQ(prefixOf("x\u0301"), 0u);               // may compose
 }
 
 std::string randomText(std::mt19937 &random) {
