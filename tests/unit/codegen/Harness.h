@@ -43,8 +43,9 @@ public:
   ~Code();
   coppice_kernel kernel(llvm::StringRef name) const;
 
+  const CodeImage image;
+
 private:
-  CodeImage image;
   void *mapping;
 };
 
