@@ -3,6 +3,7 @@
 #include "compiler/import/Import.h"
 #include "tests/support/RandomShape.h"
 #include "tests/support/TinyModels.h"
+#include "llvm/Support/Error.h"
 #include "llvm/Support/FileSystem.h"
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -35,6 +36,23 @@ TEST(Families, HaveOutsideTruth) {
          {"dense.safetensors", "plan-a.safetensors", "plan-a.json", "plan-b.safetensors",
           "plan-b.json", "plan-c.safetensors", "plan-c.json"})
       EXPECT_TRUE(llvm::sys::fs::exists(model.golden(file))) << model.golden(file);
+}
+
+// What is committed of models stays small: checkpoints, their logits, and published configs.
+TEST(Families, AreCommittedInSixMegabytes) {
+  uint64_t total = 0;
+  for (const char *folder : {"/models", "/golden/models", "/published"}) {
+    std::error_code error;
+    using Iterator = llvm::sys::fs::recursive_directory_iterator;
+    for (Iterator at(std::string(COPPICE_TESTS) + folder, error), end; !error && at != end;
+         at.increment(error))
+      if (at->type() == llvm::sys::fs::file_type::regular_file &&
+          !llvm::StringRef(at->path()).ends_with(".pyc"))
+        total += llvm::cantFail(llvm::errorOrToExpected(at->status())).getSize();
+    ASSERT_FALSE(error) << folder;
+  }
+  EXPECT_GT(total, 4'000'000u);
+  EXPECT_LE(total, 6'000'000u);
 }
 
 // The theorem draws random models of each, and of each by its own name.
