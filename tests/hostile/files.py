@@ -10,6 +10,7 @@ from harness import MODELS, TESTS, Suite, artifact, copy_model, read, write
 
 PLAN = os.path.join(TESTS, "golden", "models", "llama-gqa", "plan-a.json")
 DEEP = b"[" * 100_000
+RINGS_AND_EXPERTS = ("--context", "2048", "--weights", "i8")
 
 
 def compile_command(model, out, *flags):
@@ -281,7 +282,6 @@ class Files(Suite):
             plan(name, lie)
 
     def artifacts(self):
-        good = artifact("llama-gqa")
         commands = {"run": lambda path: ["coppice-run", path, "--tokens", "1,2", "-n", "1"],
                     "inspect": lambda path: ["coppice", "inspect", path, "--json"]}
 
@@ -290,15 +290,22 @@ class Files(Suite):
                 def prepare(folder, out, command=command):
                     return command(write(os.path.join(folder, "model.coppice"), data))
                 self.refuse("artifacts", f"{name}, {tool}", prepare, part)
-        for at in spread(self.many, len(good)):
-            tried(f"cut at {at}", good[:at])
-            tried(f"byte {at}", good[:at] + bytes([good[at] ^ 1]) + good[at + 1:])
-        # The prefix: file length, then offset and length of three areas (artifact_prefix.h).
-        for at in range(16, 16 + 7 * 8, 8):
-            right = struct.unpack("<Q", good[at:at + 8])[0]
-            for lie in (right + 1, right - 1, 2**64 - 1, 10 << 30):
-                changed = good[:at] + struct.pack("<Q", lie % 2**64) + good[at + 8:]
-                tried(f"number at {at} {lie}", changed)
+
+        def damaged(name, good):
+            for at in spread(self.many, len(good)):
+                tried(f"{name} cut at {at}", good[:at])
+                tried(f"{name} byte {at}", good[:at] + bytes([good[at] ^ 1]) + good[at + 1:])
+            # The prefix: file length, then offset and length of three areas (artifact_prefix.h).
+            for at in range(16, 16 + 7 * 8, 8):
+                right = struct.unpack("<Q", good[at:at + 8])[0]
+                for lie in (right + 1, right - 1, 2**64 - 1, 10 << 30):
+                    changed = good[:at] + struct.pack("<Q", lie % 2**64) + good[at + 8:]
+                    tried(f"{name} number at {at} {lie}", changed)
+
+        good = artifact("llama-gqa")
+        damaged("plain", good)
+        # Experts, and caches that a window makes rings.
+        damaged("rings and experts", artifact("mixtral-window", flags=RINGS_AND_EXPERTS))
         for name, lie in {"nothing": b"", "text": b"hello\n", "zeros": bytes(100_000),
                           "only the magic": good[:8], "longer": good + b"\0",
                           "twice": good + good}.items():

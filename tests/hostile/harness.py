@@ -170,13 +170,13 @@ _artifacts = {}
 _lock = threading.Lock()
 
 
-def artifact(name, target="x86-64-v3"):
+def artifact(name, target="x86-64-v3", flags=()):
     """The bytes of a model of the tree, compiled once per run."""
     with _lock:
-        if (name, target) not in _artifacts:
+        if (name, target, flags) not in _artifacts:
             with tempfile.TemporaryDirectory() as folder:
                 path = os.path.join(folder, "a")
                 subprocess.run(["coppice", "compile", os.path.join(MODELS, name), "--target",
-                                target, "--quiet", "-o", path], check=True)
-                _artifacts[name, target] = read(path)
-        return _artifacts[name, target]
+                                target, *flags, "--quiet", "-o", path], check=True)
+                _artifacts[name, target, flags] = read(path)
+        return _artifacts[name, target, flags]
