@@ -1,5 +1,6 @@
 // JSON values with their place in a file.
 #include "compiler/artifact/tokenizer/Spec.h"
+#include "compiler/import/Files.h"
 #include "compiler/import/Json.h"
 
 namespace coppice::tokenizer {
@@ -72,6 +73,21 @@ llvm::Expected<bool> Field::boolean() const {
 
 llvm::Expected<bool> Field::booleanOr(bool fallback) const {
   return isNull() ? llvm::Expected<bool>(fallback) : boolean();
+}
+
+llvm::Expected<OptionalFile> OptionalFile::read(llvm::StringRef directory, llvm::StringRef name) {
+  OptionalFile file;
+  file.path = joinPath(directory, name);
+  if (!fileExists(file.path))
+    return file;
+  llvm::Expected<llvm::json::Value> json = readJsonFile(file.path);
+  if (!json)
+    return json.takeError();
+  if (!json->getAsObject())
+    return fieldError(file.path, "the file",
+                      "holds " + quoteJson(*json) + "; it must hold an object");
+  file.json = std::move(*json);
+  return file;
 }
 
 } // namespace coppice::tokenizer

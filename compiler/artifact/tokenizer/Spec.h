@@ -44,6 +44,15 @@ struct AddedToken {
   bool singleWord = false, lstrip = false, rstrip = false, normalized = false, special = false;
 };
 
+/// A JSON file that may be missing: then all its fields are.
+struct OptionalFile {
+  std::optional<llvm::json::Value> json;
+  std::string path;
+
+  static llvm::Expected<OptionalFile> read(llvm::StringRef directory, llvm::StringRef name);
+  Field root() const { return {json ? &*json : nullptr, path, ""}; }
+};
+
 struct Spec {
   std::string file; // that errors about ids name
 
@@ -55,6 +64,8 @@ struct Spec {
 
   std::vector<AddedToken> added; // in the file's order, which decides between equal patterns
 
+  bool byteLevelAlone = false; // the pre-tokenizer is one "ByteLevel", in no sequence
+
   /// Settings, affixes of encoding and decoding, special ids; no vocabulary, merges or added
   /// tokens.
   TokenizerTables settings;
@@ -64,6 +75,12 @@ struct Spec {
 llvm::Error readTokenizerJson(llvm::StringRef path, Spec &spec);
 llvm::Error readTokenizerJson(const llvm::json::Value &json, llvm::StringRef path, Spec &spec);
 llvm::Error readVocabMerges(llvm::StringRef directory, Spec &spec);
+
+/// Changes what tokenizer.json said as `transformers` does by the tokenizer_config.json beside it.
+llvm::Error applyTokenizerConfig(llvm::StringRef directory, Spec &spec);
+
+/// A token of the settings' files: a string, or an object with `content` and flags.
+llvm::Expected<AddedToken> readToken(const Field &field, bool special);
 
 /// Parts of tokenizer.json that say how text is cut and put together: each is recognised as one of
 /// the forms that the core implements, or refused by name.

@@ -367,6 +367,8 @@ coppice::compileTokenizer(llvm::StringRef modelDir, int64_t vocabulary) {
   if (fileExists(json)) {
     if (llvm::Error error = tokenizer::readTokenizerJson(json, spec))
       return error;
+    if (llvm::Error error = tokenizer::applyTokenizerConfig(modelDir, spec))
+      return error;
   } else if (fileExists(joinPath(modelDir, "vocab.json"))) {
     if (llvm::Error error = tokenizer::readVocabMerges(modelDir, spec))
       return error;

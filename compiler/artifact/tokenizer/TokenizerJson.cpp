@@ -205,6 +205,8 @@ Error readTokenizerJson(const llvm::json::Value &json, StringRef path, Spec &spe
     return error;
   if (Error error = readPreTokenizer(root["pre_tokenizer"], spec.settings))
     return error;
+  spec.byteLevelAlone = spec.settings.symbols == COPPICE_SYMBOLS_BYTES &&
+                        !root["pre_tokenizer"]["pretokenizers"].value;
   if (Error error = readDecoder(root["decoder"], spec.settings))
     return error;
   return readPostProcessor(root["post_processor"], spec.settings);

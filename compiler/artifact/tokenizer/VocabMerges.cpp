@@ -13,28 +13,6 @@ using llvm::Error, llvm::Expected, llvm::StringRef;
 
 namespace {
 
-/// A JSON file that may be missing: then all its fields are.
-struct OptionalFile {
-  std::optional<llvm::json::Value> json;
-  std::string path;
-
-  static Expected<OptionalFile> read(StringRef directory, StringRef name) {
-    OptionalFile file;
-    file.path = joinPath(directory, name);
-    if (!fileExists(file.path))
-      return file;
-    Expected<llvm::json::Value> json = readJsonFile(file.path);
-    if (!json)
-      return json.takeError();
-    if (!json->getAsObject())
-      return fieldError(file.path, "the file",
-                        "holds " + quoteJson(*json) + "; it must hold an object");
-    file.json = std::move(*json);
-    return file;
-  }
-  Field root() const { return {json ? &*json : nullptr, path, ""}; }
-};
-
 class Reader {
 public:
   Reader(StringRef directory, Spec &spec) : directory(directory), spec(spec) {}
@@ -45,8 +23,6 @@ private:
   Error readSettings();
   Error readSpecialTokens();
   Error readAddedTokens();
-  /// A token as a string, or as an object with `content` and flags.
-  Expected<AddedToken> readToken(const Field &field, bool special) const;
   Error add(const Field &field, AddedToken token);
 
   StringRef directory;
@@ -78,38 +54,6 @@ Error Reader::readMerges() {
     spec.merges.emplace_back(left.str(), right.str());
   }
   return Error::success();
-}
-
-Expected<AddedToken> Reader::readToken(const Field &field, bool special) const {
-  AddedToken token;
-  token.special = special;
-  if (field.value && field.value->getAsString()) {
-    token.content = field.value->getAsString()->str();
-    return token;
-  }
-  if (auto object = field.object(); !object)
-    return object.takeError();
-  Expected<std::string> content = field["content"].string();
-  if (!content)
-    return content.takeError();
-  token.content = *content;
-  struct {
-    const char *name;
-    bool *to;
-    bool fallback;
-  } flags[] = {{"single_word", &token.singleWord, false},
-               {"lstrip", &token.lstrip, false},
-               {"rstrip", &token.rstrip, false},
-               {"normalized", &token.normalized, !special},
-               {"special", &token.special, special}};
-  for (auto [name, to, fallback] : flags) {
-    Expected<bool> flag = field[name].booleanOr(fallback);
-    if (!flag)
-      return flag.takeError();
-    *to = *flag;
-  }
-  token.special |= special;
-  return token;
 }
 
 /// A token that stands in several places is what the first says.

@@ -211,6 +211,110 @@ TEST(Forms, AddedTokensBeyondTheModel) {
                                "model has ids below 4 only"));
 }
 
+/// The tables of a golden model's tokenizer.json with `config` as the tokenizer_config.json beside
+/// it; without a value `error` is what compiling says.
+std::optional<TokenizerTables> withConfig(StringRef model, StringRef config, std::string &error) {
+  Folder folder;
+  folder.write("tokenizer.json", readFile(goldenModel(model) + "/tokenizer.json"));
+  folder.write("tokenizer_config.json", config);
+  auto tables = compileTokenizer(folder.path(), 100000);
+  if (tables)
+    return **tables;
+  error = llvm::toString(tables.takeError());
+  EXPECT_TRUE(StringRef(error).starts_with(folder.path() + "/tokenizer_config.json")) << error;
+  return std::nullopt;
+}
+
+struct Config {
+  const char *model, *config;
+  std::vector<uint32_t> prefix, suffix;
+  uint8_t prependWhen;
+};
+
+// Where tokenizer_config.json and tokenizer.json differ, what `transformers` 4.53 makes of both:
+// some classes put the tokens around a text that the former asks for, all of them set the space of
+// a "ByteLevel" that stands alone.
+TEST(Configs, AreObeyed) {
+  const Config configs[] = {
+      {"sentence", R"({"tokenizer_class": "LlamaTokenizer"})", {1}, {}, COPPICE_PREPEND_NORMALIZER},
+      {"sentence",
+       R"({"tokenizer_class": "LlamaTokenizer", "add_bos_token": false})",
+       {},
+       {},
+       COPPICE_PREPEND_NORMALIZER},
+      {"sentence",
+       R"({"tokenizer_class": "LlamaTokenizerFast", "add_eos_token": true})",
+       {1},
+       {2},
+       COPPICE_PREPEND_NORMALIZER},
+      {"sentence",
+       R"({"tokenizer_class": "GemmaTokenizer", "add_bos_token": true, "add_eos_token": true,
+           "bos_token": {"content": "</s>", "special": true}, "eos_token": "<unk>"})",
+       {2},
+       {0},
+       COPPICE_PREPEND_NORMALIZER},
+      {"sentence",
+       R"({"tokenizer_class": "GPTNeoXTokenizer", "add_eos_token": false})",
+       {},
+       {},
+       COPPICE_PREPEND_NORMALIZER},
+      {"sentence",
+       R"({"tokenizer_class": "PreTrainedTokenizerFast", "add_bos_token": false,
+                       "add_eos_token": true, "add_prefix_space": true})",
+       {1},
+       {},
+       COPPICE_PREPEND_NORMALIZER},
+      {"gpt2",
+       R"({"tokenizer_class": "GPT2Tokenizer", "add_prefix_space": false})",
+       {0},
+       {1},
+       COPPICE_PREPEND_NEVER},
+      {"gpt2",
+       R"({"add_prefix_space": true, "add_bos_token": false})",
+       {0},
+       {1},
+       COPPICE_PREPEND_UNLESS},
+      {"digits",
+       R"({"tokenizer_class": "GPT2Tokenizer", "add_prefix_space": true})",
+       {},
+       {},
+       COPPICE_PREPEND_NEVER},
+  };
+  for (const Config &config : configs) {
+    SCOPED_TRACE(config.config);
+    std::string error;
+    auto tables = withConfig(config.model, config.config, error);
+    ASSERT_TRUE(tables) << error;
+    EXPECT_EQ(tables->prefixIds, config.prefix);
+    EXPECT_EQ(tables->suffixIds, config.suffix);
+    EXPECT_EQ(tables->prependWhen, config.prependWhen);
+    EXPECT_EQ(LoadedTokenizer(buildTokenizer(*tables)).status(), COPPICE_OK);
+  }
+}
+
+TEST(Configs, Refusals) {
+  const struct {
+    const char *model, *config, *error;
+  } refusals[] = {
+      {"sentence", "[]", "the file holds []; it must hold an object"},
+      {"sentence", R"({"tokenizer_class": 1, "add_bos_token": true})", "tokenizer_class is 1"},
+      {"sentence", R"({"tokenizer_class": "LlamaTokenizer", "add_bos_token": 1})",
+       "add_bos_token is 1; it must be true or false"},
+      {"sentence", R"({"tokenizer_class": "GemmaTokenizer", "add_eos_token": true})",
+       "add_bos_token is true, but bos_token \"<bos>\" is not in the vocabulary"},
+      {"sentence",
+       R"({"tokenizer_class": "LlamaTokenizer", "add_bos_token": true, "bos_token": null})",
+       "bos_token is null; it must be an object"},
+      {"gpt2", R"({"add_prefix_space": "no"})", "add_prefix_space is \"no\""},
+      {"nfc", R"({"add_prefix_space": true})", "add_prefix_space is true beside a normalizer"},
+  };
+  for (const auto &[model, config, expected] : refusals) {
+    std::string error;
+    EXPECT_FALSE(withConfig(model, config, error)) << config;
+    EXPECT_TRUE(StringRef(error).contains(expected)) << error;
+  }
+}
+
 // Added tokens that want composed text are composed too.
 TEST(Forms, AddedTokensAreComposed) {
   auto tokenizer = load(goldenModel("nfc"));
