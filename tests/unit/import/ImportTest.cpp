@@ -207,6 +207,51 @@ TEST_F(Import, TakesPublishedConfigs) {
   }
 }
 
+// transformers 5 writes one object where its predecessor writes a base, a part and a scaling, by
+// names of each family's own: the same graph.
+TEST_F(Import, TakesBothFormsOfRotaryParameters) {
+  struct {
+    const char *type, *older, *newer;
+  } cases[] = {
+      {"llama",
+       R"("rope_theta": 500000.0, "rope_scaling": {"rope_type": "llama3", "factor": 8.0,
+          "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 8})",
+       R"("rope_parameters": {"rope_theta": 500000.0, "rope_type": "llama3", "factor": 8.0,
+          "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 8})"},
+      {"qwen3", R"("rope_theta": 1000000, "head_dim": 4, "num_key_value_heads": 2)",
+       R"("rope_parameters": {"rope_theta": 1000000, "rope_type": "default"}, "head_dim": 4, "num_key_value_heads": 2,
+          "layer_types": ["full_attention"])"},
+      {"phi", R"("rope_theta": 50, "partial_rotary_factor": 0.5)",
+       R"("rope_parameters": {"rope_theta": 50, "partial_rotary_factor": 0.5,
+          "rope_type": "default"})"},
+      {"gpt_neox", R"("rotary_emb_base": 50, "rotary_pct": 0.5)",
+       R"("rope_parameters": {"rope_theta": 50, "partial_rotary_factor": 0.5,
+          "rope_type": "default"})"},
+      {"starcoder2",
+       R"("rope_theta": 999999.4420358813, "rope_scaling": {"type": "linear", "factor": 2})",
+       R"("rope_parameters": {"rope_theta": 999999.4420358813, "rope_type": "linear",
+          "factor": 2})"},
+      {"phi3",
+       R"("original_max_position_embeddings": 8, "rope_scaling": {"type": "longrope",
+          "short_factor": [1, 2], "long_factor": [3, 4]})",
+       R"("original_max_position_embeddings": 8, "rope_parameters": {"rope_type": "longrope",
+          "short_factor": [1, 2], "long_factor": [3, 4], "rope_theta": 10000.0,
+          "partial_rotary_factor": 1.0, "original_max_position_embeddings": 8})"}};
+  for (const auto &one : cases) {
+    auto config = [&](const char *fields, const char *dtype) {
+      return std::string(R"({"model_type": ")") + one.type + R"(", "vocab_size": 5,
+          "hidden_size": 8, "intermediate_size": 3, "num_hidden_layers": 1,
+          "num_attention_heads": 2, "max_position_embeddings": 32, ")" +
+             dtype + R"(": "bfloat16", )" + fields + "}";
+    };
+    writeModel(config(one.older, "torch_dtype"));
+    std::string older = function();
+    EXPECT_HOLDS(older, "lm.rope");
+    folder.write("config.json", config(one.newer, "dtype"));
+    EXPECT_EQ(function(), older) << one.type;
+  }
+}
+
 //===----------------------------------------------------------------------===//
 // Real models, which are not part of the repository
 //===----------------------------------------------------------------------===//
