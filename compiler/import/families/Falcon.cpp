@@ -15,7 +15,7 @@ llvm::Error buildFalcon(ConfigReader &config, GraphBuilder &graph, ImportedModel
   Dim hidden = config.has("n_embed") ? config.size("n_embed") : config.size("hidden_size");
   Dim ffn = config.size("ffn_hidden_size", Dim{4 * hidden.size, "4 * hidden_size"});
   int64_t layers = config.integer("num_hidden_layers", 1, COPPICE_MAX_LAYERS);
-  int64_t headCount = config.integer("num_attention_heads", 1, 65536);
+  int64_t headDim = readEqualHeads(config, hidden).headDim, headCount = hidden.size / headDim;
   int64_t context = config.integer("max_position_embeddings", 1, INT32_MAX, 2048);
   double eps = config.number("layer_norm_epsilon", 0, 1, 1e-5);
   bool grouped = config.flag("new_decoder_architecture", false);
@@ -36,15 +36,12 @@ llvm::Error buildFalcon(ConfigReader &config, GraphBuilder &graph, ImportedModel
     config.fail("parallel_attn", "is not supported beside new_decoder_architecture; only true is");
   if (!grouped && norms == 2)
     config.fail("num_ln_in_parallel_attn", "needs new_decoder_architecture");
-  if (hidden.size % headCount != 0)
-    config.fail("num_attention_heads", "does not divide hidden_size");
   if (headCount % kvHeads != 0)
     config.fail("num_kv_heads", "does not divide num_attention_heads");
   if (!grouped && !oneKvHead && kvHeads != headCount)
     config.fail("num_kv_heads", "disagrees with num_attention_heads, " + llvm::Twine(headCount) +
                                     ": without multi_query and new_decoder_architecture each head "
                                     "has a KV head of its own; remove it, or correct those fields");
-  int64_t headDim = std::max<int64_t>(hidden.size / headCount, 1);
   RopeDefaults rope;
   rope.headDim = headDim;
   RopeParameters turns = readRope(config, context, rope);
