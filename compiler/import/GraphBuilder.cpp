@@ -63,7 +63,7 @@ Value GraphBuilder::linear(Value x, const llvm::Twine &name, const Dim &out, con
   if (form.transposed)
     std::swap(shape[0], shape[1]);
   bool noRows = out.size == 0 || (form.rows && form.rows->length * form.rows->count == 0);
-  if (noRows || in.size == 0) {
+  if (!x || noRows || in.size == 0) {
     note(base + ".weight", shape);
     if (form.bias && noRows)
       note(base + ".bias", {out});
@@ -164,8 +164,8 @@ Value GraphBuilder::rope(Value x, int64_t headDim, const Rotation &rotation) {
 
 Value GraphBuilder::attention(Value q, Value k, Value v, int64_t headDim,
                               const AttentionForm &form) {
-  if (!q) // nothing asks, whatever keys and values there are
-    return q;
+  if (!q || !k || !v) // nothing asks, whatever keys and values there are
+    return Value();
   int64_t heads = lm::rowWidth(q.getType()) / headDim;
   int64_t kvHeads = lm::rowWidth(k.getType()) / headDim;
   describe(units, heads, MostDescribed::units, "neurons and heads", "an attention");

@@ -1,6 +1,9 @@
 // Widths that the tensors say and config.json does not: checkpoints that other tools have shrunk,
 // each layer otherwise, and tensors that do not fit together.
 #include "ImportFixture.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include <set>
 
 using namespace coppice;
 using namespace coppice::test;
@@ -220,6 +223,42 @@ TEST_F(Import, WidthsThatDoNotFit) {
     writeModel(twoLayers, changes);
     EXPECT_HOLDS(errorOf(), message);
   }
+}
+
+// Every extent of every tensor of every tiny model made zero, one at a time: an import without that
+// part or an error, and never a graph of nothing.
+TEST_F(Import, NoRowsOrColumnsAnywhere) {
+  std::string root = COPPICE_SOURCE_DIR "/tests/models/";
+  std::error_code code;
+  std::set<std::string> types;
+  for (llvm::sys::fs::directory_iterator at(root, code), end; !code && at != end;
+       at.increment(code)) {
+    auto text = llvm::MemoryBuffer::getFile(at->path() + "/config.json");
+    ASSERT_TRUE(bool(text)) << at->path();
+    llvm::StringRef config = (*text)->getBuffer();
+    auto shape = importShape(at->path(), config, context);
+    ASSERT_TRUE(bool(shape)) << llvm::toString(shape.takeError());
+    if (!types.insert(shape->modelType).second)
+      continue;
+    int refused = 0, taken = 0;
+    for (lm::TensorOp tensor : shape->module->getOps<lm::TensorOp>()) {
+      // One layer stands for all.
+      if (tensor.getSymName().contains(".1."))
+        continue;
+      auto extents = llvm::cast<mlir::RankedTensorType>(tensor.getType()).getShape();
+      for (size_t axis = 0; axis < extents.size(); ++axis) {
+        std::vector<int64_t> changed(extents.begin(), extents.end());
+        changed[axis] = 0;
+        writeModel(config, {{tensor.getSymName().str(), changed}});
+        (errorOf().empty() ? taken : refused) += 1;
+      }
+    }
+    // One tensor alone never is a whole part.
+    EXPECT_EQ(taken, 0) << at->path();
+    EXPECT_GT(refused, 10) << at->path();
+  }
+  ASSERT_FALSE(code);
+  EXPECT_EQ(types.size(), supportedModelTypes().size());
 }
 
 // A tensor of more rows than any number of heads can be is measured against the file, not believed:
