@@ -133,8 +133,7 @@ static bool next_part(const encoder *e, splitter *s, part *out) {
 }
 
 static bool encode_symbols(encoder *e, const uint8_t *text, size_t bytes) {
-  return bytes == 0 || coppice_encode_word(&e->tokenizer->t, text, bytes,
-                                           e->scratch ? e->scratch + e->written : NULL,
+  return bytes == 0 || coppice_encode_word(&e->tokenizer->t, text, bytes, e->scratch + e->written,
                                            e->room - e->written, &e->sink);
 }
 
@@ -339,7 +338,8 @@ coppice_status coppice_tokenizer_encode(const coppice_tokenizer *tokenizer, cons
 
   size_t skew = (8 - (uintptr_t)scratch % 8) % 8;
   size_t room = scratch_bytes > skew ? scratch_bytes - skew : 0;
-  uint8_t *aligned = room > 0 ? (uint8_t *)scratch + skew : NULL;
+  uint64_t nothing = 0; /* in place of a scratch without room, which may be null */
+  uint8_t *aligned = room > 0 ? (uint8_t *)scratch + skew : (uint8_t *)&nothing;
   encoder e = {tokenizer,
                (flags & COPPICE_ENCODE_PARSE_SPECIAL) != 0,
                {out_tokens, capacity, 0},

@@ -244,21 +244,22 @@ static size_t put_utf8(uint8_t *out, uint32_t code) {
 
 /* Writes the NFC of one segment behind the |at| bytes in the scratch. Returns the bytes that lie
  * there then; SIZE_MAX if there is no room. */
-static size_t put_segment(const uint8_t *text, size_t bytes, uint8_t *scratch, size_t room,
+static size_t put_segment(const uint8_t *text, size_t bytes, uint64_t *scratch, size_t room,
                           size_t at) {
+  uint8_t *out = (uint8_t *)scratch;
   if (bytes > (SIZE_MAX - 7 - at) / COPPICE_NFC_GROWTH)
     return SIZE_MAX;
   size_t behind = (at + COPPICE_NFC_GROWTH * bytes + 7) / 8 * 8;
   if (behind > room)
     return SIZE_MAX;
-  word_list list = {(uint64_t *)(void *)(scratch + behind), 0, (room - behind) / 8};
+  word_list list = {scratch + behind / 8, 0, (room - behind) / 8};
   for (size_t next = 0; next < bytes;)
     if (!put_decomposed(&list, coppice_next_char(text, &next)))
       return SIZE_MAX;
   sort_marks(&list);
   compose_words(&list);
   for (size_t i = 0; i < list.count; ++i)
-    at += put_utf8(scratch + at, code_of(list.words[i]));
+    at += put_utf8(out + at, code_of(list.words[i]));
   return at;
 }
 
@@ -276,7 +277,7 @@ size_t coppice_nfc(const uint8_t *text, size_t bytes, void *scratch, size_t scra
     if (at == bytes)
       break;
     size_t end = segment_end(text, bytes, at);
-    count = put_segment(text + at, end - at, out, scratch_bytes, count);
+    count = put_segment(text + at, end - at, scratch, scratch_bytes, count);
     if (count == SIZE_MAX)
       return SIZE_MAX;
     at = end;

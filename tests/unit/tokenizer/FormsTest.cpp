@@ -219,7 +219,7 @@ std::optional<TokenizerTables> withConfig(StringRef model, StringRef config, std
   folder.write("tokenizer_config.json", config);
   auto tables = compileTokenizer(folder.path(), 100000);
   if (tables)
-    return **tables;
+    return std::move(*tables);
   error = llvm::toString(tables.takeError());
   EXPECT_TRUE(StringRef(error).starts_with(folder.path() + "/tokenizer_config.json")) << error;
   return std::nullopt;
