@@ -1,9 +1,11 @@
 """Compile a model with each format of the KV cache and hold its logits to a golden file's.
 
 Usage: kv_formats.py MODEL_DIR GOLDEN [--greedy]. Limits are shares of the largest golden logit: f32
-within the limit of an outside truth; bf16 within 1 %, for keys and values are off by at most 2^-8 of
-themselves, 0.4 %, in every layer; i8 within 3 %, for they are off by at most 1/254 of their head's
-largest, 0.4 % too, but small ones by more of themselves. Where a router chooses experts the share of
+within the limit of an outside truth; bf16 and i8 within 3 %. Keys and values are off by at most 2^-8
+of themselves in bf16, 0.4 %, and in i8 by at most 1/254 of their head's largest, 0.4 % too; a random
+model with sharp attention magnifies it: transformers with its own cache rounded so is off from its
+golden logits by up to 2.6 % in bf16 (phi3-longrope) and 2.8 % in i8 (the same; llama-gqa 2.7 %), the
+very figures that are found here. Where a router chooses experts the share of
 bf16 and i8 is that of the middle row: a rounded score may choose another expert, and a few rows are
 then far off, rightly. Caches must have the bytes that the format says against f32's. With --greedy
 the tokens after the prompt must be the file's for f32 and bf16, and i8 says how many are.
@@ -21,7 +23,7 @@ from compare_logits import difference, read_safetensors
 from run_golden import call, compile_model, run_logits
 from weight_formats import chooses_experts
 
-SHARES = {"bf16": 0.01, "i8": 0.03}
+SHARES = {"bf16": 0.03, "i8": 0.03}
 
 
 def cache_bytes(artifact):
