@@ -77,9 +77,10 @@ std::vector<int64_t> readLayerTypes(ConfigReader &config, int64_t layers, int64_
                                     llvm::function_ref<bool(int64_t)> slides) {
   constexpr llvm::StringLiteral sliding = "sliding_attention";
   auto types = config.words("layer_types", layers, {sliding, "full_attention"});
-  std::vector<int64_t> windows;
+  std::vector<int64_t> windows(layers, 0);
   for (int64_t layer = 0; layer < layers; ++layer)
-    windows.push_back((types ? (*types)[layer] == sliding : slides(layer)) ? window : 0);
+    if (types ? (*types)[layer] == sliding : slides(layer))
+      windows[layer] = window;
   return windows;
 }
 

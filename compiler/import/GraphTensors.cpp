@@ -143,7 +143,9 @@ Value GraphBuilder::declare(llvm::StringRef name, llvm::ArrayRef<Dim> shape, boo
   lm::IndexListAttr kept;
   if (rows) {
     sizes[0] = rows->length * rows->count;
-    if (ok() && !(kept = listRows(builder.getContext(), *rows)))
+    if (ok())
+      kept = listRows(builder.getContext(), *rows);
+    if (ok() && !kept)
       fail(configPath + ": a part of \"" + name + "\" would have " + llvm::Twine(sizes[0]) +
            " rows; no model is as wide");
   }
@@ -234,7 +236,8 @@ HeadWidths GraphBuilder::wholeHeads(const Dim &queries, const Dim &keys, const H
 
 /// Twice the columns may be twice the heads or heads of twice the width.
 HeadWidths GraphBuilder::refuseMore(const HeadWidths &found, const HeadWidths &config) {
-  for (auto [width, said] : {std::pair(found.queries, config.queries), {found.keys, config.keys}})
+  for (const auto &[width, said] :
+       {std::pair(found.queries, config.queries), {found.keys, config.keys}})
     if (!config.stated && width.size > said.size) {
       fail(configPath + ": " + llvm::Twine(width.size) + " (" + width.field + ") is more than " +
            llvm::Twine(said.size) + " (" + said.field +
