@@ -142,9 +142,12 @@ llvm::Error Evaluator::evaluateOp(Operation &op) {
             std::optional<double> softcap;
             if (op.getSoftcap())
               softcap = op.getSoftcap()->convertToDouble();
-            return attention(value(op.getQuery()), value(op.getKey()), value(op.getValue()),
-                             op.getHeadDim(), op.getKvMap(), op.getScale().convertToDouble(),
-                             op.getWindow(), softcap);
+            Matrix keys = value(op.getKey()), values = value(op.getValue());
+            for (Matrix *rows : {&keys, &values})
+              if (rounding)
+                rounding(*rows, op.getHeadDim());
+            return attention(value(op.getQuery()), keys, values, op.getHeadDim(), op.getKvMap(),
+                             op.getScale().convertToDouble(), op.getWindow(), softcap);
           })
           .Case([&](lm::MaskOp op) {
             return mask(value(op.getInput()), op.getDead().getIndices(), optional(op.getFill()));

@@ -39,6 +39,11 @@ public:
   /// Evaluates a function whose arguments are any rows, or ids as a column of numbers.
   llvm::Expected<Matrix> run(mlir::func::FuncOp function, llvm::ArrayRef<Matrix> arguments);
 
+  /// Changes keys and values before attention reads them, as a cache that rounds them does: rows of
+  /// heads of `headDim` columns.
+  using Rounding = std::function<void(Matrix &rows, int64_t headDim)>;
+  void roundCaches(Rounding change) { rounding = std::move(change); }
+
   /// What each lm.observe saw in the last run, by name.
   const std::map<std::string, Matrix> &observed() const { return seen; }
 
@@ -50,6 +55,7 @@ private:
   Matrix &value(mlir::Value v);
 
   TensorReader reader;
+  Rounding rounding;
   llvm::StringMap<Tensor> tensors;
   std::map<void *, Matrix> values; // by mlir::Value's pointer, which has no order of its own
   std::map<std::string, Matrix> seen;
