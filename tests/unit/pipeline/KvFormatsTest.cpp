@@ -23,7 +23,7 @@ double toBfloat(double value) {
   return number.convertToDouble();
 }
 
-/// As docs/artifact-format.md describes caches: i8 has a scale for each position and head.
+/// As compiler/codegen/KernelArgs.h says of kv_write: i8 has a scale for each position and head.
 void roundAs(const std::string &format, Matrix &rows, int64_t headDim) {
   for (Eigen::Index t = 0; t < rows.rows(); ++t)
     for (Eigen::Index head = 0; head < rows.cols(); head += headDim) {
