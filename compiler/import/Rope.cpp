@@ -55,8 +55,8 @@ void readLongRope(ConfigReader &config, ConfigReader &scaling, RopeParameters &r
   int64_t inside = scaling.integer(field, 1, INT32_MAX, rope.originalContext);
   if (scaling.has(field) && !config.has(field) && !defaults.originalContext)
     scaling.fail(field, "some versions of transformers read, and others take "
-                        "max_position_embeddings in its place; write it outside of this object, "
-                        "as the files of Phi-3 do, for those that read it, or remove it");
+                        "max_position_embeddings in its place; if it is meant, write it outside "
+                        "of this object, as the files of Phi-3 do, and else remove it");
   if (inside != rope.originalContext)
     scaling.fail(field, "disagrees with the field of that name outside of it, " +
                             llvm::Twine(rope.originalContext) +

@@ -220,8 +220,8 @@ TEST(Rope, LongRopeOfOtherFamilies) {
   };
   EXPECT_HOLDS(errorOf(config(R"(, "original_max_position_embeddings": 512)", ""), heads),
                "\"rope_scaling.original_max_position_embeddings\" is 512, which some versions of "
-               "transformers read, and others take max_position_embeddings in its place; write it "
-               "outside of this object");
+               "transformers read, and others take max_position_embeddings in its place; if it is "
+               "meant, write it outside of this object");
   EXPECT_EQ(errorOf(config("", R"("original_max_position_embeddings": 512, )"), heads), "");
   EXPECT_EQ(errorOf(config(R"(, "original_max_position_embeddings": 512)",
                            R"("original_max_position_embeddings": 512, )"),
