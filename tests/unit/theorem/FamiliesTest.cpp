@@ -74,7 +74,7 @@ TEST(Families, AreDrawnWithAwkwardWidths) {
     Random random(testSeed(5));
     std::set<int64_t> vocab, inner;
     bool odd = false;
-    for (int i = 0; i < 100; ++i) {
+    for (int i = 0; i < 400; ++i) {
       ModelShape shape = randomShape(family, random);
       odd |= shape.headDim % 2 == 1;
       vocab.insert(shape.vocab % 8);
