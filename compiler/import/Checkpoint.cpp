@@ -149,8 +149,14 @@ llvm::Error nothingFound(llvm::StringRef directory) {
         "metadata={'format': 'pt'})\" " +
         shellWord(directory));
   }
-  return llvm::createStringError(llvm::Twine(directory) + ": there is no checkpoint here; " +
-                                 singleFile + " or " + indexFile + " is wanted");
+  return llvm::createStringError(
+      llvm::Twine(directory) + ": there is no checkpoint here; " + singleFile + " or " + indexFile +
+      " is wanted" +
+      (fileExists(joinPath(directory, "config.json"))
+           ? "; of config.json alone, coppice compile --dry-run says how "
+             "large an artifact would be, and coppice synth --shape makes "
+             "a checkpoint of random weights"
+           : ""));
 }
 
 /// "; download ..." if `directory` is spelt like a model's name on the Hugging Face hub:

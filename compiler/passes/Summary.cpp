@@ -190,10 +190,18 @@ private:
 
 } // namespace
 
+/// True if only blocks that a plan skips read it: a masked graph still has them.
+static bool isSkipped(lm::WeightOp weight) {
+  return !weight->use_empty() && llvm::all_of(weight->getUsers(), [](Operation *reader) {
+    auto block = reader->getParentOfType<lm::BlockOp>();
+    return block && block.getSkip();
+  });
+}
+
 uint64_t coppice::countParameters(ModuleOp module, bool active) {
   llvm::StringMap<RowsRead> tensors;
   module.walk([&](lm::WeightOp weight) {
-    if (!isFolded(weight) && !(active && isIdle(weight)))
+    if (!isFolded(weight) && !isSkipped(weight) && !(active && isIdle(weight)))
       tensors[weight.getTensor()].add(weight);
   });
   uint64_t sum = 0;

@@ -75,8 +75,12 @@ Error PlanReader::checkKeys(const json::Object &object, llvm::ArrayRef<StringRef
       unknown = StringRef(member.first);
   if (!unknown)
     return Error::success();
-  return fault(path, "unknown key " + quoteJson(*unknown) + "; known are " +
-                         llvm::join(known.begin(), known.end(), ", "));
+  return fault(path,
+               "unknown key " + quoteJson(*unknown) + "; known are " +
+                   llvm::join(known.begin(), known.end(), ", ") +
+                   (*unknown == "kv_heads"
+                        ? "; a KV head goes when all query heads that read it are in \"heads\""
+                        : ""));
 }
 
 Error PlanReader::read(const json::Value &root) {

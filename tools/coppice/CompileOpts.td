@@ -12,7 +12,8 @@ defm plan : Value<"plan", "PLAN", "What to cut: a JSON file, described in docs/p
 defm weights : Value<"weights", "FORMATS",
                      "Matrices as f32, f16, bf16, i8 or i4 (default: as the checkpoint stores them), "
                      "then NAME=FORMAT for some: head (a table tied to it too), embed, or a pattern "
-                     "of tensor names; the last that fits counts">;
+                     "of tensor names; the last that fits counts. i4 alone keeps tables and the head in i8, "
+                     "and neither i4 nor i8 touches routers">;
 defm kv : Value<"kv", "FORMAT", "KV cache as f32 (default), bf16 or i8">;
 defm calibration : Value<"calibration", "STATS",
                          "Weigh the errors of i8 and i4 weights by a file of coppice calibrate">;
@@ -31,7 +32,8 @@ def dry_run : Flag<["--"], "dry-run">,
               HelpText<"Compile without the weights' values: say what the artifact would be, and write "
                        "no more than --report. MODEL_DIR may hold no weights, but config.json alone">;
 def keep_masks : Flag<["--"], "keep-masks">,
-                 HelpText<"Compile the masked graph as it stands: the same answers, nothing smaller">;
+                 HelpText<"Compile the masked graph as it stands: the same answers, with zeros for "
+                          "what is cut; only blocks that the plan skips are left out">;
 def find_dead : Flag<["--"], "find-dead">,
                 HelpText<"Also remove heads and neurons that other tools left as exact zeros">;
 def no_tokenizer : Flag<["--"], "no-tokenizer">,

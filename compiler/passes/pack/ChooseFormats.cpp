@@ -1,6 +1,8 @@
 // pack-choose-formats: see PackPasses.td.
 #include "compiler/passes/pack/PackPasses.h"
 #include "compiler/passes/pack/WeightChoice.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/StringSet.h"
 
 using namespace mlir;
 
@@ -19,12 +21,13 @@ struct ChooseFormats : impl::ChooseFormatsBase<ChooseFormats> {
       getOperation().emitError(llvm::toString(choice.takeError()));
       return signalPassFailure();
     }
-    std::string example, differing, tied;
+    std::string differing, tied;
+    std::vector<std::string> names;
     getOperation().walk([&](pack::WeightOp weight) {
       auto source = weight.getSource().getDefiningOp<lm::WeightOp>();
       if (!source || cast<RankedTensorType>(source.getType()).getRank() != 2)
         return; // constant rows stay float32
-      example = source.getTensor().str();
+      names.push_back(source.getTensor().str());
       MatrixUse use = useOf(weight);
       MatrixFormat format = choice->of(source.getTensor(), use);
       for (Value other : weight.getSources().drop_front()) {
@@ -51,11 +54,26 @@ struct ChooseFormats : impl::ChooseFormatsBase<ChooseFormats> {
     }
     for (const std::string &pattern : choice->unused()) {
       getOperation().emitError() << "weights: the pattern '" << pattern
-                                 << "' fits no matrix of this model; one of them is '" << example
-                                 << "'";
+                                 << "' fits no matrix of this model; of each kind one: "
+                                 << kinds(names);
       return signalPassFailure();
     }
     getOperation().walk([&](pack::StepOp step) { quantizeInputs(step); });
+  }
+
+  /// The first name of each kind: those that differ in numbers alone are of one.
+  static std::string kinds(llvm::ArrayRef<std::string> names) {
+    llvm::StringSet<> seen;
+    std::string list;
+    for (const std::string &name : names) {
+      std::string kind;
+      for (llvm::StringRef part : llvm::split(name, '.'))
+        if (part.find_first_not_of("0123456789") != llvm::StringRef::npos)
+          (kind += part) += '.';
+      if (seen.insert(kind).second)
+        list += (list.empty() ? "'" : ", '") + name + "'";
+    }
+    return list;
   }
 
   static bool readsMixedHeads(pack::LinearOp linear) {

@@ -14,7 +14,7 @@
 // NAMELESS: error: '=i8' of weights 'i4,=i8' names no matrix; write head=, embed= or a pattern of tensor names
 // PATTERN: error: '[' is no pattern of tensor names:
 // TIED: error: weights: embed= does not reach 'm', which is this model's head too: head= chooses its format; leave embed= out, give both one format, or name another table by a pattern
-// UNUSED: error: weights: the pattern '*.down_proj.weight' fits no matrix of this model; one of them is 'm'
+// UNUSED: error: weights: the pattern '*.down_proj.weight' fits no matrix of this model; of each kind one: 'm'
 lm.tensor private @m : tensor<4x4xf32>
 pack.step @model {
   %w = lm.weight @m : tensor<4x4xf32>

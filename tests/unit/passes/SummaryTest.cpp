@@ -85,7 +85,7 @@ TEST_F(Summary, CountsTheWhole) {
 
 // Masked or shrunk, the same heads and neurons are left, in the original's numbers; head 2 takes
 // its KV head along. Shrunk, the tensors are smaller: q 4x4, k 2x4, o 4x4; u is read in
-// two rows, and in two columns of the other two, 12 in all; r is gone with its block.
+// two rows, and in two columns of the other two, 12 in all; r is gone with its block, masked too.
 TEST_F(Summary, IsTheSameMaskedAndShrunk) {
   mask(R"({"layer": 0, "heads": [2], "neurons": [1, 3]}, {"layer": 1, "whole": true})");
   ModelSummary masked = summary();
@@ -99,7 +99,7 @@ TEST_F(Summary, IsTheSameMaskedAndShrunk) {
   ASSERT_EQ(masked.layers.size(), shrunk.layers.size());
   for (size_t i = 0; i < masked.layers.size(); ++i)
     expectSame(masked.layers[i], shrunk.layers[i]);
-  EXPECT_EQ(masked.parameters, 20u + 24 + 16 + 24 + 16 + 12);
+  EXPECT_EQ(masked.parameters, 20u + 24 + 16 + 24 + 16);
   EXPECT_EQ(shrunk.parameters, 20u + 16 + 8 + 16 + 12);
 }
 
