@@ -190,7 +190,7 @@ TEST(Targets, ByName) {
   }
   for (const std::string &feature : v3.features)
     EXPECT_TRUE(llvm::is_contained(v4.features, feature)) << feature;
-  for (auto [name, below, feature] :
+  for (const auto &[name, below, feature] :
        {std::tuple("x86-64-v3-vnni", v3, "avxvnni"), std::tuple("x86-64-v4-vnni", v4, "avx512vnni"),
         std::tuple("x86-64-v4-bf16", v4vnni, "avx512bf16")}) {
     std::vector<std::string> features = below.features;

@@ -149,9 +149,9 @@ struct Matrices {
     std::vector<float> values = random.values(size_t(outs) * ins);
     if (format == "f32")
       return add(toPanels(values, outs, ins));
-    std::vector<uint16_t> halves;
-    for (float value : values)
-      halves.push_back(format == "f16" ? toHalf(value) : toBfloat(value));
+    std::vector<uint16_t> halves(values.size());
+    std::transform(values.begin(), values.end(), halves.begin(),
+                   format == "f16" ? toHalf : toBfloat);
     add(toPanels(halves, outs, ins));
   }
 };

@@ -36,7 +36,7 @@ bool askedFor(const void *address) {
 struct Memory {
   Memory() {
     whole = mmap(nullptr, 10 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    aligned = reinterpret_cast<uint8_t *>((uintptr_t(whole) + kHuge - 1) / kHuge * kHuge);
+    aligned = static_cast<uint8_t *>(whole) + (kHuge - uintptr_t(whole) % kHuge) % kHuge;
   }
   ~Memory() { munmap(whole, 10 << 20); }
   void *whole;

@@ -83,7 +83,7 @@ protected:
     size_t width = model->info.vocabulary;
     for (size_t row = 0; row < other.size() / width; ++row)
       if (std::memcmp(&compiled->whole[(from + row) * width], &other[row * width],
-                      width * sizeof(float)))
+                      width * sizeof(float)) != 0)
         return int(row);
     return -1;
   }

@@ -16,7 +16,10 @@ Scratch::Scratch() {
   EXPECT_FALSE(code) << code.message();
   path = std::string(made);
 }
-Scratch::~Scratch() { llvm::sys::fs::remove_directories(path); }
+Scratch::~Scratch() {
+  if (llvm::sys::fs::remove_directories(path))
+    ADD_FAILURE() << path << " stays behind";
+}
 
 CompileOptions optionsFor(const std::string &model, const std::string &plan,
                           const std::string &output) {

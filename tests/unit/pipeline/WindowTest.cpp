@@ -133,6 +133,7 @@ TEST_P(Window, GoesBackByALargestStep) {
   EXPECT_EQ(coppice_session_truncate(session.session, uint32_t(from - 1)), COPPICE_FORGOTTEN);
   ASSERT_EQ(coppice_session_truncate(session.session, uint32_t(from)), COPPICE_OK);
   std::vector<coppice_token> rows;
+  rows.reserve(other.size());
   for (int32_t token : other)
     rows.push_back({session.session, token, false});
   EXPECT_EQ(coppice_engine_step(engine.engine, rows.data(), kLargest + 1, nullptr),
