@@ -16,8 +16,8 @@
 
 namespace coppice::test {
 
-// Exact: the weight segment ends at the guard to the byte, its begin aligned to no more than its
-// size; for kernels that assume no more of it than aligned elements.
+// Exact: weight segment and logits end at the guard to the byte, their begin aligned to no more
+// than their size; for kernels that read them in parts of any alignment. End leaves up to 63 bytes.
 enum class Flush { End, Begin, Exact };
 
 /// Anonymous memory of a given size between two inaccessible pages, 64-byte aligned unless Exact.

@@ -23,6 +23,11 @@ struct LinearCase {
       biasWord = segment.add(bias = random.values(outs));
   }
 
+  /// Weights of less than a panel, which kernels read in parts of whatever alignment, end at the
+  /// guard to the byte. Whole panels, which they read in aligned vectors, are multiples of 64 bytes
+  /// and so end there too where nothing follows; shorter ones behind whole ones up to 63 before it.
+  Flush atEnd() const { return outs < args::kPanelRows ? Flush::Exact : Flush::End; }
+
   /// Runs the layer's items in pieces that end at the given bounds; rows [first, first + count).
   std::vector<float> run(const std::string &target, Flush flush, std::vector<uint64_t> bounds,
                          uint32_t first, uint32_t count) const {

@@ -67,7 +67,7 @@ class Linear : public testing::TestWithParam<std::string> {};
 } // namespace
 
 // Every width of outputs and every K from 0 to 200, with and without bias, residual and logits, in
-// the arena and at both guard pages, is the sum it claims to be.
+// the arena and at both guard pages, is the sum it claims to be; the weights end as atEnd() says.
 TEST_P(Linear, EqualsTheReference) {
   Random random(1);
   unsigned variant = 0;
@@ -76,7 +76,7 @@ TEST_P(Linear, EqualsTheReference) {
       for (uint32_t ins : {0u, outs, kWidest + 1 - outs}) {
         uint32_t rows = variant % 3 ? 1 + random.below(20) : 1;
         Layer layer(GetParam(), ins, outs, rows, random, variant % 8);
-        for (Flush flush : {Flush::End, Flush::Begin})
+        for (Flush flush : {layer.atEnd(), Flush::Begin})
           layer.expectClose(layer.run(target, flush, {}, 0, rows), target);
         if (HasFatalFailure())
           return;
@@ -98,6 +98,24 @@ TEST_P(Linear, EqualsTheReferenceAtLargeWidths) {
         if (HasFatalFailure())
           return;
       }
+}
+
+// So is one with several panels of more inputs than are rounded to bfloat16 at a time, whose sums
+// wait in memory between those parts, and in which a row alone takes two panels at once; and its
+// rows' bits are those of the row alone, with the items cut anywhere.
+TEST_P(Linear, EqualsTheReferenceOverPartsOfSeveralPanels) {
+  Random random(7);
+  unsigned variant = 0;
+  for (auto [ins, outs] : {std::pair(1061u, 163u), std::pair(1536u, 96u)})
+    for (uint32_t rows : {1u, 14u, 41u}) {
+      Layer layer(GetParam(), ins, outs, rows, random, variant++ % 8);
+      for (const std::string &target : runnableTargets()) {
+        layer.expectClose(layer.run(target, Flush::End, {}, 0, rows), target);
+        layer.expectBitsOf(layer.rounds(target) ? target : "x86-64-v3", target, random);
+        if (HasFatalFailure())
+          return;
+      }
+    }
 }
 
 // A row's bits are the same alone and among M others, for every M up to 20, with the items cut

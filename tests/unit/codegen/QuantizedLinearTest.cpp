@@ -59,8 +59,8 @@ class QuantizedLinear : public testing::TestWithParam<unsigned> {};
 } // namespace
 
 // Every width of outputs and every K from 0 to 200, with and without bias, residual and logits, in
-// the arena and at both guard pages, is to the bit the sum it claims to be; the weights end at the
-// guard to the byte.
+// the arena and at both guard pages, is to the bit the sum it claims to be; the weights end as
+// atEnd() says.
 TEST_P(QuantizedLinear, EqualsTheReference) {
   Random random(11);
   unsigned variant = 0;
@@ -69,7 +69,7 @@ TEST_P(QuantizedLinear, EqualsTheReference) {
       for (uint32_t ins : {0u, outs, kWidest + 1 - outs}) {
         uint32_t rows = variant % 3 ? 1 + random.below(20) : 1;
         Layer layer(GetParam(), ins, outs, rows, random, variant % 8);
-        for (Flush flush : {Flush::End, Flush::Begin})
+        for (Flush flush : {layer.atEnd(), Flush::Begin})
           layer.expectEqual(layer.run(target, flush, {}, 0, rows), target);
         if (HasFatalFailure())
           return;
