@@ -277,6 +277,10 @@ private:
         {uint32_t(choices.getSet()), place(op.getScores()), place(op),
          word(choices.getExperts(), "a number of experts"), list.picks, op.getNormalize()});
   }
+  static_assert(uint32_t(args::Linear::ins) == COPPICE_LINEAR_INS &&
+                uint32_t(args::Linear::outs) == COPPICE_LINEAR_OUTS &&
+                uint32_t(args::ExpertLinear::ins) == COPPICE_LINEAR_INS &&
+                uint32_t(args::ExpertLinear::outs) == COPPICE_LINEAR_OUTS);
   void stage(pack::GroupOp op) {
     pack::GroupsType groups = op.getType();
     add("group", uint32_t(groups.getSet()), false, 1,

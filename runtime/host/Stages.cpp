@@ -1,6 +1,7 @@
 // What a step consists of, for those who measure it.
 #include "runtime/host/Model.h"
 #include "runtime/host/Records.h"
+#include <cstring>
 
 using namespace coppice::runtime;
 
@@ -32,10 +33,22 @@ coppice_status coppice_model_work(const coppice_model *model, coppice_work *out_
       continue;
     }
     // Of experts a row reads those that it is sent to.
-    uint64_t read = weight.experts > 1 ? picks : 1;
-    work.weight_bytes += weight.bytes / weight.experts * read;
-    bool head = weight.layer < 0 && weight.rows == model->program.vocabulary;
-    (head ? work.logit_products : work.products) += uint64_t(weight.rows) * weight.cols * read;
+    work.weight_bytes += weight.bytes / weight.experts * (weight.experts > 1 ? picks : 1);
+  }
+  // By the stages: one that works on some rows only does not multiply for the others.
+  StageReader stages(*model->entry);
+  StageRecord stage;
+  for (uint32_t i = 0; stages.next(stage); ++i) {
+    const char *kernel = model->entry->kernels()->Get(stage.kernel)->name()->c_str();
+    bool linear =
+        std::strncmp(kernel, "linear_", 7) == 0 || std::strncmp(kernel, "expert_linear_", 14) == 0;
+    if (!linear || stage.words <= COPPICE_LINEAR_OUTS)
+      continue;
+    const uint32_t *args = model->stages[i].args;
+    uint64_t products = uint64_t(args[COPPICE_LINEAR_INS]) * args[COPPICE_LINEAR_OUTS];
+    bool routed = stage.set == COPPICE_ROWS_ROUTED || stage.set == COPPICE_ROWS_ROUTED_LOGITS;
+    bool wanted = stage.set == COPPICE_ROWS_LOGITS || stage.set == COPPICE_ROWS_ROUTED_LOGITS;
+    (wanted ? work.logit_products : work.products) += products * (routed ? picks : 1);
   }
   *out_work = work;
   return COPPICE_OK;

@@ -180,8 +180,9 @@ COPPICE_MUST_USE coppice_status coppice_model_stage(const coppice_model *model, 
 /* What one token asks of the machine, beside attention. */
 typedef struct coppice_work {
   uint64_t weight_bytes;   /* read to take it alone; of a table that is looked up, one row */
-  uint64_t products;       /* multiplications of weights with its values */
-  uint64_t logit_products; /* and, if its logits are wanted, those of the output head */
+  uint64_t products;       /* multiplications of weights with its values, */
+  uint64_t logit_products; /* and if its logits are wanted so many more: those of the output head,
+                              and of what the last layer does for such tokens only */
 } coppice_work;
 
 COPPICE_MUST_USE coppice_status coppice_model_work(const coppice_model *model,

@@ -65,6 +65,13 @@ typedef struct coppice_frame {
                                              times the experts that each chooses */
 } coppice_frame;
 
+enum {
+  /* Of linear_* and expert_linear_*, by which a runtime counts multiplications: the words of how
+   * wide the rows are that go in and come out. */
+  COPPICE_LINEAR_INS = 6,
+  COPPICE_LINEAR_OUTS = 7
+};
+
 /* |args| are the stage's argument words, laid out per operation (compiler/codegen/KernelArgs.h):
  * extents, strides, weight offsets in units of 64 bytes, arena offsets in units of 64 bytes per
  * row (a buffer of n-row width w lies at arena + offset * 64 * row_capacity, its rows
