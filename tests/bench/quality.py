@@ -22,6 +22,8 @@ FORMATS = (  # name, flags of compile
     ("i8", ["--weights", "i8"]),
     ("i8, calibrated", ["--weights", "i8", "--calibration", "STATS"]),
     ("i8, out_proj=i8", ["--weights", "i8,*.out_proj.weight=i8"]),  # OPT's name for it
+    ("i8, out_proj=i8, calibrated",
+     ["--weights", "i8,*.out_proj.weight=i8", "--calibration", "STATS"]),
     ("i4", ["--weights", "i4"]),
     ("i4, calibrated", ["--weights", "i4", "--calibration", "STATS"]),
     ("i4, head=i4", ["--weights", "i4,head=i4"]),
