@@ -6,9 +6,6 @@
 // limits it; the ratio is the median of the pairs'.
 #include "Support.h"
 #include "compiler/codegen/KernelArgs.h"
-#include "llvm/ADT/STLExtras.h"
-#include "llvm/ADT/StringMap.h"
-#include "llvm/TargetParser/Host.h"
 #include <benchmark/benchmark.h>
 
 using namespace coppice;
@@ -110,12 +107,6 @@ void decode(benchmark::State &state, const std::string &format, const std::strin
 PEAK(fmaPeak, "avx512f", FMA)
 PEAK(dotPeak, "avx512vnni", DOT)
 
-bool hostRuns(const char *name) {
-  const auto host = llvm::sys::getHostCPUFeatures();
-  return llvm::all_of(llvm::cantFail(resolveTarget(name)).features,
-                      [&](const std::string &feature) { return host.lookup(feature); });
-}
-
 /// Billions of multiplications and additions a second that the machine can do on a format, or 0
 /// where this does not know how to measure it.
 double peak(const std::string &format) {
@@ -174,10 +165,11 @@ void joined(benchmark::State &state, const std::string &format, const std::strin
 } // namespace
 
 void registerAttention();
+void registerRows();
 
 static void registerLinear() {
   for (const Target &target : x86Targets()) {
-    if (!hostRuns(target.name.c_str()))
+    if (!hostRuns(target.name))
       continue;
     for (const char *format : {"f32", "f16", "bf16", "i8", "i4"}) {
       std::string suffix = std::string("_") + format + "/" + target.name;
@@ -215,6 +207,7 @@ int main(int argc, char **argv) {
     return 2;
   registerLinear();
   registerAttention();
+  registerRows();
   benchmark::RunSpecifiedBenchmarks();
   return 0;
 }

@@ -2,6 +2,9 @@
 #pragma once
 #include "compiler/codegen/CodeImage.h"
 #include "coppice/kernel_abi.h"
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/StringMap.h"
+#include "llvm/TargetParser/Host.h"
 #include <algorithm>
 #include <benchmark/benchmark.h>
 #include <cstdint>
@@ -33,6 +36,13 @@ inline uint8_t *allocate(size_t bytes) {
   for (size_t i = 0; i < size; i += 4)
     reinterpret_cast<float &>(aligned[i]) = float(i % 97) * 0.001f;
   return aligned;
+}
+
+/// Whether this machine runs a target's code.
+inline bool hostRuns(const std::string &target) {
+  static const auto host = llvm::sys::getHostCPUFeatures();
+  return llvm::all_of(llvm::cantFail(resolveTarget(target)).features,
+                      [](const std::string &feature) { return host.lookup(feature); });
 }
 
 inline coppice_kernel kernelOf(const std::string &name, const std::string &target) {
