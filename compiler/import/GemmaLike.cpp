@@ -20,6 +20,8 @@ void readLocalLayers(ConfigReader &config, LlamaLike &form, int64_t period) {
   form.normsAfter = true;
   form.scoreScale = 1 / std::sqrt(config.number("query_pre_attn_scalar", 1e-3, 1e9, 256));
   int64_t window = config.integer("sliding_window", 1, INT32_MAX, 4096);
+  if (config.isNull("sliding_window")) // the library's mask of a local layer asks for it
+    config.failMissing("sliding_window");
   form.windows = readLayerTypes(config, form.layers, window,
                                 [&](int64_t layer) { return (layer + 1) % period != 0; });
   // Some configs name the older field of the activation too, and the library reads the newer.

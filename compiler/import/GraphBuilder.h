@@ -75,6 +75,9 @@ public:
                llvm::StringRef configPath, DType described = DType::F32);
 
   bool ok() const { return error.empty(); }
+  /// The first tensor that is another width than the config says, in a sentence; empty if there is
+  /// none. Tools that cut leave such, and so does a config of another model.
+  const std::string &firstDiffering() const { return differing; }
   mlir::Value tokens(), positions();
 
   /// Names given to the functions below are relative to a prefix: the first of `candidates` under
@@ -183,6 +186,7 @@ private:
   mlir::OpBuilder declarations; // before it
   mlir::func::FuncOp function;
   llvm::StringSet<> used, declared;
+  std::string differing;
   int64_t parameters = 0, units = 0; // as MostDescribed has them; not counted with a checkpoint
 };
 

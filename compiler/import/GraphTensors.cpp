@@ -200,6 +200,11 @@ Dim GraphBuilder::extent(llvm::StringRef name, unsigned axis, llvm::ArrayRef<Dim
     fail(misshapen(*tensor, configPath, shape));
     return shape[axis];
   }
+  if (differing.empty() && !shape[axis].ofTensor && tensor->shape[axis] != shape[axis].size)
+    differing = "\"" + name.str() + "\" has " + std::to_string(tensor->shape[axis]) +
+                (axis ? " columns" : " rows") + ", and config.json says " +
+                std::to_string(shape[axis].size) + " (" + shape[axis].field +
+                "): it is taken as cut by another tool; if it was not, correct config.json";
   return {tensor->shape[axis],
           std::string(axis ? "columns" : "rows") + " of \"" + name.str() + "\" of shape " +
               spellShape(tensor->shape),

@@ -134,6 +134,8 @@ llvm::Expected<ImportedModel> importFrom(llvm::StringRef directory, llvm::String
   GraphBuilder graph(context, checkpoint, model.modelType, path, describedType(**object));
   if (llvm::Error error = (*family)->build(config, graph, model))
     return std::move(error);
+  if (!graph.firstDiffering().empty())
+    model.warnings.push_back(graph.firstDiffering());
 
   auto more = readGenerationConfig(directory, readFile, vocab);
   if (!more)

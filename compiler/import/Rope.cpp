@@ -77,6 +77,8 @@ void readScaling(ConfigReader &config, ConfigReader &scaling, RopeParameters &ro
   // Older configs say "type"; where both stand, the library reads "rope_type".
   bool hasNewKey = scaling.has("rope_type");
   std::string older = scaling.text("type", "default");
+  if (!hasNewKey && !scaling.has("type") && scaling.has("factor"))
+    scaling.failMissing("rope_type", ": a factor alone does not say how it scales");
   llvm::StringRef key = hasNewKey || !scaling.has("type") ? "rope_type" : "type";
   // The first files of Phi-3 say "su", and some "yarn", of what is now called "longrope".
   Kind yarn = scaling.has("short_factor") ? Kind::LongRope : Kind::Yarn;

@@ -21,7 +21,7 @@ ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 PUBLISHED = os.path.join(ROOT, "tests", "published")
 PAGE = os.path.join(ROOT, "docs", "models.md")
 BEGIN, END = "<!-- table: begin -->\n", "<!-- table: end -->\n"
-HEADER = ("| config | `model_type` | layers | parameters | for a token | as f16 | as i4 | KV of a token "
+HEADER = ("| config | `model_type` | shape | parameters | for a token | as f16 | as i4 | KV of a token "
           "| compiled |\n|---|---|---|---|---|---|---|---|---|\n")
 FLAGS = ["--target", "x86-64-v3"]
 WHOLE, WHOLE_IN_CHECK = 10 ** 9, 140 * 10 ** 6
@@ -60,6 +60,19 @@ def size(number):
     return f"{number / 1000:.1f} KB"
 
 
+def shape(report):
+    """Layers, heads, KV heads, and neurons or experts, of the layer that has the most."""
+    def most(key):
+        return max(layer.get(key, 0) for layer in report["layers"])
+    heads, kv, neurons = (most(key + "_before") for key in ("heads", "kv_heads", "neurons"))
+    text = f"{len(report['layers'])} layers of {heads} heads"
+    text += "" if kv == heads else f" on {kv}"
+    text += f" by {most('head_dim')}"
+    experts = most("experts_before")
+    parts = [f"{experts} experts"] if experts else []
+    return ", ".join([text, *parts, *([f"{neurons} neurons"] if neurons else [])])
+
+
 def row(name, counts, write):
     folder = os.path.join(PUBLISHED, name)
     report = dry_run(folder, "i4")
@@ -80,7 +93,7 @@ def row(name, counts, write):
     if report["ring_positions"]:
         kv.append(f"{size(report['ring_bytes_per_position'])} for the last "
                   f"{report['ring_positions']}")
-    return [name, f"`{report['model_type']}`", str(len(report["layers"])),
+    return [name, f"`{report['model_type']}`", shape(report),
             f"{counts['parameters']:,}",
             f"{active:,}" if active != counts["parameters"] else "all", half,
             size(report["artifact_bytes"]), ", and ".join(kv), "whole, and run" if whole else "dry run"]

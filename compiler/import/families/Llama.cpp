@@ -9,6 +9,8 @@ llvm::Error buildLlama(ConfigReader &config, GraphBuilder &graph, ImportedModel 
   LlamaLike form = readLlamaLike(config, {/*context=*/2048});
   form.qkvBias = form.outputBias = config.flag("attention_bias", false);
   form.ffnBias = config.flag("mlp_bias", false);
+  // Falcon 3's files have it beside hidden_act, which decides.
+  config.choice<bool>("activation", "swiglu", {{"swiglu", true}});
   if (llvm::Error error = config.finish())
     return error;
   return buildLlamaLike(form, graph, model);

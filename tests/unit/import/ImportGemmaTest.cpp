@@ -29,6 +29,23 @@ std::vector<std::array<double, 3>> attentions(mlir::ModuleOp module) {
   return found;
 }
 
+// Gemma 1 was trained with the tanh form: "gelu" in the older field means it, in the newer one it
+// means what it says.
+TEST_F(Import, GemmaActivations) {
+  auto with = [&](const char *fields) {
+    writeModel(R"({"model_type": "gemma", "num_hidden_layers": 1, "vocab_size": 5, "hidden_size": 8,
+        "intermediate_size": 3, "num_attention_heads": 2, "num_key_value_heads": 1, "head_dim": 4,
+        "eos_token_id": 0, "pad_token_id": 0)" +
+               std::string(fields) + "}");
+    return function();
+  };
+  EXPECT_HOLDS(with(""), "lm.activation  gelu_tanh %");
+  EXPECT_HOLDS(with(R"(, "hidden_act": "gelu")"), "lm.activation  gelu_tanh %");
+  EXPECT_HOLDS(with(R"(, "hidden_act": "gelu", "hidden_activation": "gelu_pytorch_tanh")"),
+               "lm.activation  gelu_tanh %");
+  EXPECT_HOLDS(with(R"(, "hidden_activation": "gelu")"), "lm.activation  gelu %");
+}
+
 // Every second layer of Gemma 2 is global, the first local; both caps are on unless they are null.
 TEST_F(Import, Gemma2LayersAndCaps) {
   writeModel(gemmaConfig("gemma2", 3, ""));
@@ -75,6 +92,19 @@ TEST_F(Import, Gemma3NestedRopeParameters) {
                "field \"rope_parameters.sliding_attention\" is missing");
   EXPECT_HOLDS(newer(R"({"full_attention": {}, "sliding_attention": {}, "rope_theta": 1e6})"),
                "field \"rope_parameters.rope_theta\" is 1000000");
+}
+
+// A local layer without a window is no model of transformers.
+TEST_F(Import, GemmaWantsAWindow) {
+  writeModel(gemmaConfig("gemma2", 1, ""));
+  EXPECT_HOLDS(function(), "window 6");
+  for (const char *type : {"gemma2", "gemma3_text"}) {
+    std::string text = gemmaConfig(type, 1, "");
+    text.replace(text.find("\"sliding_window\": 6"), 19, "\"sliding_window\": null");
+    folder.write("config.json", text);
+    EXPECT_HOLDS(errorOf(),
+                 "field \"sliding_window\" is null, which is no value, and one is needed");
+  }
 }
 
 // Applying a cap that transformers does not apply would answer otherwise than it does.

@@ -40,6 +40,16 @@ TEST_F(Import, LayersOfOtherWidths) {
   });
   EXPECT_EQ(maps, (std::vector<std::vector<int32_t>>{{0, 0, 1, 1}, {0}}));
   EXPECT_EQ(neurons, (std::vector<int64_t>{6, 5}));
+  // A config of another model looks the same: the first tensor that differs is named.
+  EXPECT_EQ(model->warnings, (std::vector<std::string>{
+                                 "\"" + self(1, "q_proj") +
+                                 "\" has 2 rows, and config.json says 8 (num_attention_heads * "
+                                 "head_dim): it is taken as cut by another tool; if it was "
+                                 "not, correct config.json"}));
+  writeModel(twoLayers);
+  auto whole = import();
+  ASSERT_TRUE(bool(whole)) << llvm::toString(whole.takeError());
+  EXPECT_TRUE(whole->warnings.empty());
 }
 
 // More heads than the config says are as well the tensors' business where a head_dim of its own

@@ -257,6 +257,8 @@ TEST(Rope, RefusesBrokenScaling) {
                "\"rope_scaling.factor\" is missing");
   EXPECT_HOLDS(errorOf(R"({"rope_scaling": {"type": "linear", "factor": 0}})"),
                "is 0, which is not");
+  EXPECT_HOLDS(errorOf(R"({"rope_scaling": {"factor": 2}})"),
+               "\"rope_scaling.rope_type\" is missing: a factor alone does not say how it scales");
   EXPECT_HOLDS(errorOf(R"({"rope_theta": 0})"), "\"rope_theta\" is 0");
   EXPECT_HOLDS(
       errorOf(R"({"rope_scaling": {"rope_type": "linear", "type": "default", "factor": 2}})"),
