@@ -110,6 +110,9 @@ static bool next_part(const encoder *e, splitter *s, part *out) {
         ((begin > 0 && class_before(text, begin) & COPPICE_CLASS_WORD) ||
          (end < bytes && class_behind(text, end) & COPPICE_CLASS_WORD)))
       continue;
+    /* White space that the token before took along: the original finds an empty piece there. */
+    if (token->flags & COPPICE_ADDED_LSTRIP && end <= s->done)
+      continue;
     if (token->flags & COPPICE_ADDED_LSTRIP)
       while (begin > s->done && class_before(text, begin) & COPPICE_CLASS_SPACE)
         begin = coppice_previous_char(text, begin);

@@ -5,9 +5,24 @@
 
 namespace coppice::tokenizer {
 
+/// What a file quotes into a message may be megabytes: the middle goes, the end says what to do.
+static std::string shortened(std::string text) {
+  constexpr size_t head = 500, tail = 300;
+  if (text.size() <= head + tail)
+    return text;
+  // Cut between characters, not inside one.
+  auto inside = [&](size_t at) { return (static_cast<unsigned char>(text[at]) & 0xC0) == 0x80; };
+  size_t cut = head, rest = text.size() - tail;
+  while (cut > 0 && inside(cut))
+    --cut;
+  while (rest < text.size() && inside(rest))
+    ++rest;
+  return text.substr(0, cut) + "..." + text.substr(rest);
+}
+
 llvm::Error fieldError(llvm::StringRef file, const llvm::Twine &field, const llvm::Twine &what) {
   return llvm::createStringError(llvm::inconvertibleErrorCode(),
-                                 llvm::Twine(file) + ": " + field + " " + what);
+                                 llvm::Twine(file) + ": " + shortened((field + " " + what).str()));
 }
 
 llvm::Error unsupportedError(llvm::StringRef file, const llvm::Twine &field,

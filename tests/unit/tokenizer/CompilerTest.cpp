@@ -1,6 +1,7 @@
 // The compiler's side: what files it takes, and what it refuses, by name and with both values.
 #include "tests/unit/tokenizer/Support.h"
 #include "llvm/Support/Error.h"
+#include "llvm/Support/JSON.h"
 #include <gtest/gtest.h>
 
 namespace {
@@ -68,6 +69,50 @@ TEST(TokenizerJson, Bases) {
   ASSERT_TRUE(chars);
   EXPECT_EQ(chars->encode("a  ax"), (std::vector<int32_t>{3, 1, 3, 0}));
   EXPECT_EQ(chars->decode({3, 1, 3}), "a  a");
+}
+
+// What a file says may be of any size, and a message is a line that is read: its middle goes, cut
+// between characters, and its end, which says how to go on, stays.
+TEST(TokenizerJson, ShortensWhatItQuotes) {
+  for (const char *unit : {"x", "é", "世"}) {
+    std::string prefix;
+    while (prefix.size() < 300000)
+      prefix += unit;
+    std::string text = byteLevel, old = "\"fuse_unk\": false";
+    text.replace(text.find(old), old.size(), "\"continuing_subword_prefix\": \"" + prefix + "\"");
+    Folder folder;
+    folder.write("tokenizer.json", text);
+    std::string given = errorOf(folder.path());
+    EXPECT_LT(given.size(), 1200u);
+    EXPECT_TRUE(llvm::json::isUTF8(given));
+    EXPECT_TRUE(
+        StringRef(given).contains("model.continuing_subword_prefix is \"" + std::string(unit)));
+    EXPECT_TRUE(StringRef(given).ends_with("prompts are token ids then"));
+  }
+}
+
+// White space that an added token takes along is gone for one that is white space alone and would
+// take some itself, not for one that would not. What is expected is what `tokenizers` 0.21.4 gives.
+TEST(TokenizerJson, WhiteSpaceIsTakenOnce) {
+  std::string text = byteLevel, end = "\"special\": true}]";
+  auto token = [](int id, const char *content, bool lstrip, bool rstrip) {
+    return ", {\"id\": " + std::to_string(id) + ", \"content\": \"" + content +
+           "\", \"single_word\": false, \"lstrip\": " + (lstrip ? "true" : "false") +
+           ", \"rstrip\": " + (rstrip ? "true" : "false") +
+           ", \"normalized\": false, \"special\": false}";
+  };
+  text.insert(text.find(end) + end.size() - 1, token(5, "<x>", false, true) +
+                                                   token(6, "\\n", true, false) +
+                                                   token(7, "\\t", false, false));
+  Folder folder;
+  folder.write("tokenizer.json", text);
+  auto tokenizer = load(folder.path());
+  ASSERT_TRUE(tokenizer);
+  EXPECT_EQ(tokenizer->encode("a<x>\nb"), (std::vector<int32_t>{4, 0, 5, 1}));
+  EXPECT_EQ(tokenizer->encode("a<x>\tb"), (std::vector<int32_t>{4, 0, 5, 7, 1}));
+  EXPECT_EQ(tokenizer->encode("a<x> \tb"), (std::vector<int32_t>{4, 0, 5, 7, 1}));
+  EXPECT_EQ(tokenizer->encode("a \nb"), (std::vector<int32_t>{4, 0, 6, 1}));
+  EXPECT_EQ(tokenizer->encode("\n<x>\n"), (std::vector<int32_t>{4, 6, 5}));
 }
 
 struct Refusal {
